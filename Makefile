@@ -1,0 +1,90 @@
+# Everything people and CI do here, by name: `make help`.
+# Needs Python >= 3.10 and nothing else; PYTHON=python3.12 chooses which one.
+# TORCH_BACKEND=cpu takes the small CPU build of torch instead of PyPI's, which carries CUDA (any of uv's --torch-backend).
+
+PYTHON ?= python3
+TORCH_BACKEND ?=
+VERSION ?= 1.0
+
+python := .venv/bin/python
+installed := .venv/installed
+archives := model_store/mnist.mar model_store/xor.mar
+handlers := $(filter-out %_handler.py,$(wildcard handlers/*.py)) training/archive.py
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## Say what there is
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+.PHONY: serve
+serve: $(archives) ## Serve the model at http://127.0.0.1:8080, in the foreground; Ctrl-C stops it
+	@$(python) -m serving start
+
+.PHONY: test
+test: $(archives) ## Run the whole test suite, against the real TorchServe
+	$(python) -m pytest $(PYTEST)
+
+.PHONY: train
+train: $(installed) ## Train both nets anew; ARGUMENTS='--epochs 5' goes to training.train
+	$(python) -m training.train $(ARGUMENTS)
+	$(python) -m training.xor
+
+.PHONY: archive
+archive: $(archives) ## Pack weights, nets and handlers into model_store/*.mar; VERSION=2.0 names the version
+
+.PHONY: predict
+predict: $(installed) ## Ask the running server: make predict IMAGE=samples/7.png
+	@$(python) -m serving predict "$(or $(IMAGE),$(error say which image: make predict IMAGE=samples/7.png))"
+
+.PHONY: check
+check: $(installed) ## Lint, formatting and types; writes nothing
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m mypy -p model -p training -p serving
+	$(python) -m mypy handlers/*.py
+
+.PHONY: fix
+fix: $(installed) ## Mend what check can mend by itself
+	$(python) -m ruff check --fix .
+	$(python) -m ruff format .
+
+.PHONY: lock
+lock: $(installed) ## Write requirements/*.txt anew from requirements/*.in
+	for name in uv serve dev; do \
+	  .venv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+	    --no-annotate --no-header requirements/$$name.in -o requirements/$$name.txt; \
+	done
+
+.PHONY: clean
+clean: ## Remove what was built: archives, logs, caches; weights, data and .venv stay
+	rm -rf model_store/*.mar logs .pytest_cache .mypy_cache .ruff_cache
+
+model_store/mnist.mar: weights/mnist.json $(handlers) handlers/mnist_handler.py model/net.py model/mnist-model-config.yaml
+	$(python) -m training.archive mnist --version $(VERSION)
+
+model_store/xor.mar: weights/xor.json $(handlers) handlers/xor_handler.py model/xor_model.py model/xor-model-config.yaml
+	$(python) -m training.archive xor --version $(VERSION)
+
+# Trained once; `make train` does it again. A report is written after its weights, so where it is, both are.
+weights/mnist.json: | $(installed)
+	$(python) -m training.train
+
+weights/xor.json: | $(installed)
+	$(python) -m training.xor
+
+uv_install := .venv/bin/uv pip install --python $(python)
+
+$(installed): requirements/uv.txt requirements/serve.txt requirements/dev.txt requirements/torch-cuda.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "error: $(PYTHON) is missing or older than 3.10; install a newer one or name it: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(python) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+ifeq ($(TORCH_BACKEND),)
+	$(uv_install) --require-hashes -r requirements/serve.txt -r requirements/dev.txt
+else
+	$(uv_install) --require-hashes -r requirements/serve.txt -r requirements/dev.txt --excludes requirements/torch-cuda.txt
+	$(uv_install) --no-deps --torch-backend $(TORCH_BACKEND) --constraints requirements/serve.in torch torchvision
+endif
+	touch $@

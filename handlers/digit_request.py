@@ -1,0 +1,64 @@
+"""What a client asked of the MNIST model, whatever form it came in.
+
+A form is known by its content, so every form works at every route of TorchServe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import instances
+import npy
+import open_inference
+import request_body
+from client_error import ClientError
+from digit_image import read_digit
+from pixels import PIXELS, Pixels, from_images, scale
+
+MAX_EXPLAINED = 100
+
+
+@dataclass(frozen=True)
+class DigitRequest:
+    """Pixels, float32 [n, 784] in [0, 1], and the form their answer takes."""
+
+    pixels: Pixels
+    form: Literal["one", "many", "v2", "npy"]
+    id: str | None = None
+    outputs: Sequence[str] = ()
+    explain: bool = False
+
+
+def parse(parts: Mapping[str, Any], headers: Mapping[str, str]) -> DigitRequest:
+    """Read one request as TorchServe hands it over: the parts of its body and its headers (names in lower case).
+
+    Raises ClientError for whatever no form covers.
+    """
+    request = _parse_form(request_body.read(parts, headers), headers)
+    if headers.get("explain") != "True":
+        return request
+    if len(request.pixels) > MAX_EXPLAINED:
+        raise ClientError(f"{len(request.pixels)} digits are too many to explain at once; send 1 to {MAX_EXPLAINED}")
+    return DigitRequest(request.pixels, request.form, request.id, request.outputs, explain=True)
+
+
+def _parse_form(bodies: Mapping[str, bytes], headers: Mapping[str, str]) -> DigitRequest:
+    if len(bodies) > 1:
+        return DigitRequest(from_images(bodies), "many")
+    (body,) = bodies.values()
+    content_type = headers.get("content-type", "")
+    if body.startswith(npy.MAGIC) or npy.CONTENT_TYPE in content_type:
+        return DigitRequest(npy.parse(body), "npy" if npy.CONTENT_TYPE in headers.get("accept", "") else "many")
+    if request_body.is_json(body, content_type):
+        return _parse_json(request_body.load_json(body))
+    return DigitRequest(scale(read_digit(body).reshape(1, PIXELS)), "one")
+
+
+def _parse_json(message: Any) -> DigitRequest:
+    if isinstance(message, dict) and "instances" in message:
+        return DigitRequest(instances.parse(message["instances"]), "many")
+    if isinstance(message, dict) and "inputs" in message:
+        return DigitRequest(open_inference.parse(message), "v2", *open_inference.parse_envelope(message))
+    raise ClientError('the JSON has neither "instances" nor "inputs"; send {"instances": [...]} or {"inputs": [...]}')

@@ -1,0 +1,72 @@
+"""The custom handler of the MNIST model: images in, softmax probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+import digit_answer
+import digit_request
+import npy
+from attribution import integrated_gradients
+from batch_handler import Answer, BatchHandler
+from digit_answer import Predictions
+from digit_image import FORMATS
+from digit_request import DigitRequest
+from net import Net
+from pixels import MAX_DIGITS, PIXELS
+
+
+class MnistHandler(BatchHandler[DigitRequest, Predictions]):
+    """Answers POST /predictions/mnist and /explanations/mnist in every form of `digit_request`."""
+
+    def load(self, state: dict[str, torch.Tensor]) -> None:
+        self.net = Net.from_state_dict(state).to(self.device).eval()
+        self._probabilities(np.zeros((1, PIXELS), np.float32))  # the first pass sets torch up
+
+    def parse(self, parts: Mapping[str, Any], headers: Mapping[str, str]) -> DigitRequest:
+        return digit_request.parse(parts, headers)
+
+    def predict(self, requests: Sequence[DigitRequest]) -> list[Predictions]:
+        probabilities = self._probabilities(np.concatenate([request.pixels for request in requests]))
+        ends = np.cumsum([len(request.pixels) for request in requests])[:-1]
+        return [
+            Predictions(p, self._attributions(request.pixels, p) if request.explain else None)
+            for request, p in zip(requests, np.split(probabilities, ends), strict=True)
+        ]
+
+    def render(self, request: DigitRequest, prediction: Predictions, request_id: str) -> Answer:
+        if request.form == "one":
+            return Answer(digit_answer.one(prediction))
+        if request.form == "v2":
+            envelope = {"model_name": self.model_name, "model_version": self.version, "id": request.id or request_id}
+            return Answer(digit_answer.v2(prediction, envelope, request.outputs))
+        if request.form == "npy" and not request.explain:
+            return Answer(digit_answer.npy(prediction), npy.CONTENT_TYPE)
+        return Answer(digit_answer.many(prediction))
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "model": self.training["architecture"],
+            "version": self.version,
+            "labels": [str(digit) for digit in range(self.training["architecture"]["num_classes"])],
+            "test_accuracy": self.training["test"]["accuracy"],
+            "training_data_sha256": self.training["data_sha256"],
+            "versions": self.training["versions"],
+            "device": str(self.device),
+            "image_formats": FORMATS,
+            "request_forms": ["image", "multipart images", "instances", "Open Inference Protocol V2", npy.CONTENT_TYPE],
+            "max_digits_per_request": MAX_DIGITS,
+        }
+
+    @torch.inference_mode()
+    def _probabilities(self, pixels: np.ndarray) -> np.ndarray:
+        logits = self.net(torch.from_numpy(pixels).to(self.device))
+        return logits.softmax(dim=1).cpu().numpy()
+
+    def _attributions(self, pixels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        target = torch.from_numpy(probabilities.argmax(axis=1)).to(self.device)
+        return integrated_gradients(self.net, torch.from_numpy(pixels).to(self.device), target).cpu().numpy()

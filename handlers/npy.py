@@ -1,0 +1,36 @@
+"""The bulk form: one .npy file of many digits."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+
+from client_error import ClientError
+from digit_image import SIDE
+from pixels import PIXELS, Pixels, check_count, scale
+
+CONTENT_TYPE = "application/x-npy"
+MAGIC = b"\x93NUMPY"
+
+
+def parse(body: bytes) -> Pixels:
+    """Read an .npy file of uint8 [n, 28, 28] or [n, 784] without trusting the size its header claims."""
+    stream = io.BytesIO(body)
+    try:
+        version = np.lib.format.read_magic(stream)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, fortran_order, dtype = read_header(stream)
+    except Exception as error:  # numpy evaluates the header as a Python literal: it can fail in many ways
+        raise ClientError("the body is not an .npy file; save a uint8 array with numpy.save") from error
+    if dtype != np.uint8 or shape[1:] not in {(SIDE, SIDE), (PIXELS,)}:
+        raise ClientError(f"the .npy array is {dtype} {list(shape)}; accepted are uint8 [n, 28, 28] and uint8 [n, 784]")
+    check_count(shape[0])
+    values = np.frombuffer(body, np.uint8, offset=stream.tell())
+    if values.size != math.prod(shape):
+        raise ClientError(f"the .npy file holds {values.size} values but its header says {list(shape)}; send it whole")
+    return scale(values.reshape(shape, order="F" if fortran_order else "C").reshape(-1, PIXELS))

@@ -1,0 +1,77 @@
+"""Pixels as the net takes them, float32 [n, 784] in [0, 1], from images, base64 and numbers.
+
+Encoded images go through `digit_image`; numbers are taken as MNIST pixels exactly as they are.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from client_error import ClientError
+from digit_image import SIDE, pixel_count, read_digit
+
+PIXELS = SIDE * SIDE
+MAX_DIGITS = 10_000
+MAX_IMAGE_PIXELS = 64 * 1024 * 1024  # of all images in one request together: some seconds of decoding
+
+Pixels = NDArray[np.float32]
+
+
+def scale(pixels: NDArray[Any]) -> Pixels:
+    """0 to 255 becomes 0 to 1, to the bit as torchvision's ToTensor makes it."""
+    return pixels.astype(np.float32) / np.float32(255)
+
+
+def from_images(images: Mapping[str, bytes]) -> Pixels:
+    """Decode several images. The name of each serves to tell which one was wrong."""
+    check_count(len(images))
+    total, digits = 0, []
+    for name, image in images.items():
+        try:
+            total += pixel_count(image)
+            if total > MAX_IMAGE_PIXELS:
+                raise ClientError(
+                    f"the images up to here have {total} pixels together; at most {MAX_IMAGE_PIXELS} are accepted"
+                )
+            digits.append(read_digit(image))
+        except ClientError as error:
+            raise ClientError(f"{name}: {error}") from error
+    return scale(np.stack(digits).reshape(-1, PIXELS))
+
+
+def decode_base64(text: Any, name: str) -> bytes:
+    """Decode what people paste, with the line breaks of `base64` and the data: URLs of browsers. Raises ClientError."""
+    if not isinstance(text, str):
+        raise ClientError(f"{name} is not base64 text; encode the image file with base64")
+    if text.startswith("data:"):
+        text = text.partition(",")[2]
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ClientError(f"{name} is not valid base64 ({error}); encode the image file with base64") from error
+
+
+def numbers(values: list[Any], name: str) -> NDArray[np.float64]:
+    if not set(map(type, values)) <= {int, float}:
+        raise ClientError(f"{name} holds something that is not a number; send integers 0 to 255 or numbers 0 to 1")
+    return np.array(values, dtype=np.float64)
+
+
+def check_range(values: NDArray[np.float64], name: str, *, high: int, integers: bool) -> None:
+    wrong = (values < 0) | (values > high)
+    if integers:
+        wrong |= values != np.floor(values)
+    if wrong.any():
+        accepted = "integers from 0 to 255" if integers else "numbers from 0 to 1"
+        raise ClientError(f"{name}: {values[wrong][0]:g} is out of range; send {accepted} throughout")
+
+
+def check_count(n: int) -> None:
+    if not 1 <= n <= MAX_DIGITS:
+        raise ClientError(f"the request holds {n} digits; send 1 to {MAX_DIGITS}")

@@ -1,0 +1,21 @@
+"""The smallest net that a straight line cannot replace: XOR in 2-2-1."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class XORModel(nn.Module):
+    """Two inputs, two hidden units, one output, all through sigmoids.
+
+    Maps float32 of shape [n, 2] to the probability of 1, float32 in (0, 1), shape [n, 1].
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(2, 2)
+        self.fc2 = nn.Linear(2, 1)
+        self.sigmoid = nn.Sigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.sigmoid(self.fc2(self.sigmoid(self.fc1(x))))

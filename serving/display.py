@@ -1,0 +1,56 @@
+"""What the command line shows people: tables, bars and a heat map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from serving.client import Explanation, Prediction
+
+console = Console()
+BAR_WIDTH = 30
+
+
+def show_prediction(prediction: Prediction, name: str) -> None:
+    """Print the digit and a bar for each of the ten probabilities."""
+    table = Table(title=f"{name}: {prediction.digit} ({prediction.confidence:.2%})", show_header=False, box=None)
+    for digit, probability in enumerate(prediction.probabilities):
+        style = "bold green" if digit == prediction.digit else "dim"
+        table.add_row(str(digit), "█" * round(probability * BAR_WIDTH), f"{probability:.2%}", style=style)
+    console.print(table)
+
+
+def show_attribution(explanation: Explanation) -> None:
+    """Print the 28×28 attribution: red spoke for the digit, blue against it."""
+    largest = max(abs(value) for row in explanation.attribution for value in row) or 1.0
+    for row in explanation.attribution:
+        line = Text()
+        for value in row:
+            strength = round(255 * abs(value) / largest)
+            colour = f"rgb({strength},0,0)" if value > 0 else f"rgb(0,0,{strength})"
+            line.append("  ", style=f"on {colour}")
+        console.print(line)
+
+
+def show_models(descriptions: Sequence[Mapping[str, Any]]) -> None:
+    """Print one row for each model."""
+    table = Table("model", "version", "workers", "ready", "batch", "delay (ms)", "default")
+    for model in descriptions:
+        ready = sum(worker["status"] == "READY" for worker in model["workers"])
+        columns = ("modelName", "modelVersion", "maxWorkers")
+        row = [str(model[column]) for column in columns] + [str(ready)]
+        is_default = "yes" if model.get("loadedAtStartup") else "no"
+        table.add_row(*row, str(model["batchSize"]), str(model["maxBatchDelay"]), is_default)
+    console.print(table)
+
+
+def show_description(description: Mapping[str, Any]) -> None:
+    """Print what is known of a model, a line for each fact."""
+    table = Table(show_header=False, box=None)
+    for name, value in description.items():
+        table.add_row(name, str(value))
+    console.print(table)

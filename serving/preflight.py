@@ -1,0 +1,69 @@
+"""What can be known to go wrong before TorchServe is started, said in a sentence with its remedy."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+MEMORY_NEEDED_MB = 1200  # Java and three workers: 1.0 GB measured on Linux, PyPI's torch
+
+
+class ServerError(RuntimeError):
+    """Why TorchServe cannot run, and what to do about it."""
+
+
+def check_archives(model_store: Path, settings: Mapping[str, str]) -> None:
+    """Raise ServerError when an archive that is to be loaded is not in the model store."""
+    for name in settings["load_models"].split(","):
+        if not (model_store / name).is_file():
+            raise ServerError(f"there is no {model_store / name}; build it with `make archive`")
+
+
+def check_ports(settings: Mapping[str, str]) -> None:
+    """Raise ServerError when one of the five listeners finds its port taken, or may not have it."""
+    for variable, (host, port) in _listeners(settings).items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise ServerError(
+                    f"port {port} of {host} cannot be had ({_owner_of(port) or error.strerror}); "
+                    f"stop that, or choose another with {variable}"
+                ) from error
+
+
+def check_memory() -> None:
+    """Raise ServerError when the workers would not fit."""
+    available_mb = psutil.virtual_memory().available // 2**20
+    if available_mb < MEMORY_NEEDED_MB:
+        raise ServerError(
+            f"{available_mb} MB of memory are free, and TorchServe with its workers needs {MEMORY_NEEDED_MB}; "
+            "close something, or lower minWorkers and maxWorkers in model/mnist-model-config.yaml"
+        )
+
+
+def _listeners(settings: Mapping[str, str]) -> dict[str, tuple[str, int]]:
+    """Host and port of each listener, by the variable that changes it."""
+    listeners = {}
+    for name in ("inference", "management", "metrics"):
+        url = urlsplit(settings[f"{name}_address"])
+        listeners[f"TS_{name.upper()}_ADDRESS"] = (url.hostname or "", url.port or 80)
+    for name in ("grpc_inference", "grpc_management"):
+        listeners[f"TS_{name.upper()}_PORT"] = (settings[f"{name}_address"], int(settings[f"{name}_port"]))
+    return listeners
+
+
+def _owner_of(port: int) -> str | None:
+    """Name the process that listens on `port`, where this user may know."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid:
+                return f"process {connection.pid}, {psutil.Process(connection.pid).name()}, listens there"
+    except psutil.Error:
+        pass
+    return None

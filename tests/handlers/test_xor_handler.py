@@ -1,0 +1,43 @@
+"""The XOR handler: pairs of bits in, their exclusive or out."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_all_four_pairs_are_answered_right(xor):
+    answers = xor.json({"instances": [[0, 0], [0, 1], [1, 0], [1, 1]]}).json["predictions"]
+    assert [answer["output"] for answer in answers] == [0, 1, 1, 0]
+    assert [round(answer["probability"]) for answer in answers] == [0, 1, 1, 0]
+
+
+def test_requests_of_a_batch_keep_their_own_answers(xor):
+    first = {"body": bytearray(b'{"instances": [[0, 1]]}')}
+    second = {"body": bytearray(b'{"instances": [[1, 1], [1, 0], [0, 0]]}')}
+    bad = {"body": bytearray(b'{"instances": [[1]]}')}
+    replies = xor.batch([first, bad, second])
+    assert [reply.status for reply in replies] == [200, 400, 200]
+    assert [p["output"] for p in replies[0].json["predictions"]] == [1]
+    assert [p["output"] for p in replies[2].json["predictions"]] == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("message", "sentence"),
+    [
+        ([], "1 to 10000 pairs"),
+        ({"instances": []}, "1 to 10000 pairs"),
+        ({"instances": [[0, 1]] * 10_001}, "1 to 10000 pairs"),
+        ({"instances": [[0, 1], [0, 1, 1]]}, "instances[1] is not a pair of bits"),
+        ({"instances": [[0, 2]]}, "instances[0] is not a pair of bits"),
+        ({"instances": [[0, True]]}, "instances[0] is not a pair of bits"),
+        ({"instances": ["01"]}, "instances[0] is not a pair of bits"),
+    ],
+)
+def test_a_bad_message_is_refused_with_its_sentence(xor, message, sentence):
+    reply = xor.json(message)
+    assert reply.status == 400
+    assert sentence in reply.json["error"]
+
+
+def test_broken_json_is_refused(xor):
+    assert "not valid JSON" in xor.body(b"{").json["error"]

@@ -1,0 +1,116 @@
+"""The client against the real server, and what it says when there is none."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from serving.client import Client, ServiceError
+from tests.answers import png
+
+pytestmark = pytest.mark.server
+
+
+def test_predict_takes_a_path_bytes_an_image_and_arrays(client, seven, test_images, tmp_path):
+    path = tmp_path / "a seven.png"
+    path.write_bytes(seven)
+    pixels = test_images[0]
+    digits = [path, str(path), seven, Image.fromarray(pixels), pixels, pixels.ravel(), pixels / 255]
+    predictions = [client.predict(digit) for digit in digits]
+    assert [p.digit for p in predictions] == [7] * len(digits)
+    np.testing.assert_allclose([p.confidence for p in predictions], predictions[0].confidence, rtol=1e-4)
+    assert sum(predictions[0].probabilities) == pytest.approx(1, abs=1e-5)
+
+
+def test_predict_asks_the_version_named(client, seven):
+    assert client.predict(seven, version="1.0").digit == 7
+    with pytest.raises(ServiceError, match=r"9\.9") as error:
+        client.predict(seven, version="9.9")
+    assert error.value.status == 404
+
+
+def test_predict_many_keeps_the_order_of_whatever_it_is_given(client, test_images, test_labels):
+    expected = [p.digit for p in client.predict_many(test_images[:20])]
+    mixed = [png(pixels) if i % 2 else pixels / 255 for i, pixels in enumerate(test_images[:20])]
+    assert [p.digit for p in client.predict_many(mixed)] == expected
+    assert np.mean(np.array(expected) == test_labels[:20]) > 0.8
+
+
+def test_predict_many_splits_what_one_body_cannot_hold(client):
+    photo = png(np.random.default_rng(0).integers(0, 255, (1500, 2000), np.uint8))
+    assert len(photo) > 2_900_000
+    assert len(client.predict_many([photo] * 4)) == 4
+
+
+def test_predict_many_of_nothing_is_nothing(client):
+    assert client.predict_many([]) == []
+
+
+def test_explain_adds_the_attribution(client, seven):
+    explanation = client.explain(seven)
+    assert explanation.digit == 7
+    assert np.shape(explanation.attribution) == (28, 28)
+
+
+def test_models_and_describe_tell_what_is_served(client):
+    assert client.models() == {"mnist": "mnist.mar", "xor": "xor.mar"}
+    description = client.describe(customized=True)
+    assert description["modelVersion"] == "1.0"
+    assert description["customizedMetadata"]["labels"] == list("0123456789")
+
+
+def test_a_model_is_registered_scaled_made_default_and_removed(client, seven, model_store, root):
+    import subprocess
+    import sys
+
+    archive = [sys.executable, "-m", "training.archive", "mnist", "--version", "2.0", "--model-store"]
+    subprocess.run([*archive, str(model_store / "second")], cwd=root, check=True, capture_output=True)
+    shutil.move(model_store / "second/mnist.mar", model_store / "mnist-2.0.mar")
+
+    assert "2.0" in client.register("mnist-2.0.mar")
+    assert client.predict(seven, version="2.0").digit == 7
+    client.set_default("mnist", "2.0")
+    assert client.describe("mnist")["modelVersion"] == "2.0"
+    client.scale("mnist", 2, version="2.0")
+    assert len(client.describe("mnist", "2.0")["workers"]) == 2
+    client.set_default("mnist", "1.0")
+    client.unregister("mnist", "2.0")
+    with pytest.raises(ServiceError):
+        client.describe("mnist", "2.0")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/x.mar", "file:///etc/x.mar", "https://example.org/x.mar"])
+def test_nothing_is_registered_from_elsewhere(client, url):
+    with pytest.raises(ServiceError, match="does not match any allowed URL"):
+        client.register(url)
+
+
+def test_an_error_carries_the_servers_sentence(client):
+    with pytest.raises(ServiceError, match="the 5 bytes are not an image in a known format") as error:
+        client.predict(b"hello")
+    assert error.value.status == 400
+
+
+def test_no_server_is_said_with_the_remedy():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with (
+        Client(f"http://127.0.0.1:{port}", retries=1) as client,
+        pytest.raises(ServiceError, match="make serve") as error,
+    ):
+        client.predict(b"x")
+    assert error.value.status is None
+
+
+def test_a_server_that_never_answers_is_given_up():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with (
+            Client(url, timeout_s=0.2, retries=0) as client,
+            pytest.raises(ServiceError, match="did not answer in time"),
+        ):
+            client.predict(b"x")

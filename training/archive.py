@@ -1,0 +1,159 @@
+"""Pack weights, net, handler and configuration into an archive for TorchServe.
+
+    python -m training.archive mnist          # model_store/mnist.mar
+    python -m training.archive xor --version 1.1
+
+The same inputs give the same bytes, whenever and wherever they are packed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from training import weights
+from training.command import UserError, fraction, plain_failures
+from training.files import write_atomically
+
+ROOT = Path(__file__).parents[1]
+NET_FILES = {"mnist": "net.py", "xor": "xor_model.py"}
+MANIFEST = "MAR-INF/MANIFEST.json"
+
+
+class ArchiveError(UserError):
+    """These inputs must not, or can't, become an archive."""
+
+
+def archive(name: str, weights_path: Path, version: str, min_accuracy: float) -> bytes:
+    """Pack the model `name`, a key of `NET_FILES`, and return the archive.
+
+    Raises ArchiveError when a source is unfit or the recorded accuracy is below `min_accuracy` (0–1), WeightsError
+    when the weights are missing, broken, not those of their report, or do not fit the net.
+    """
+    _check_weights(name, weights_path, min_accuracy)
+    sources = _sources(name, weights_path)
+    for file in (NET_FILES[name], f"{name}_handler.py"):
+        _check_one_class(sources[file])
+    with tempfile.TemporaryDirectory() as folder:
+        return _reproducible(_pack(name, version, sources, Path(folder)))
+
+
+def _check_weights(name: str, weights_path: Path, min_accuracy: float) -> None:
+    report = weights.load_report(weights_path)
+    accuracy = report["test"]["accuracy"]
+    if accuracy < min_accuracy:
+        raise ArchiveError(
+            f"{weights_path} got {accuracy:.2%} of the test right, less than {min_accuracy:.2%}: "
+            "train better weights or lower --min-accuracy"
+        )
+    state = weights.load_state(weights_path)
+    if name == "mnist":
+        weights.mnist_net(state)
+    else:
+        weights.xor_net(state)
+
+
+def _sources(name: str, weights_path: Path) -> dict[str, Path]:
+    """Map each name in the archive, which is flat, to the file that goes there."""
+    handlers_of_others = {f"{other}_handler.py" for other in NET_FILES if other != name}
+    modules = {module.name: module for module in (ROOT / "handlers").glob("*.py")}
+    return {
+        **{file: module for file, module in modules.items() if file not in handlers_of_others | {"__init__.py"}},
+        f"{name}_handler.py": ROOT / "handlers" / f"{name}_handler.py",
+        NET_FILES[name]: ROOT / "model" / NET_FILES[name],
+        "model-config.yaml": ROOT / "model" / f"{name}-model-config.yaml",
+        f"{name}.pt": weights_path,
+        "training.json": weights.report_path(weights_path),
+    }
+
+
+def _check_one_class(module: Path) -> None:
+    """TorchServe takes the one class it finds in a net or handler module, and fails on load where there are more."""
+    classes = [node.name for node in ast.parse(module.read_bytes()).body if isinstance(node, ast.ClassDef)]
+    if len(classes) != 1:
+        found = ", ".join(classes) or "none"
+        raise ArchiveError(f"{module} must define exactly one class, not {found}: move the rest to another module")
+
+
+def _pack(name: str, version: str, sources: dict[str, Path], folder: Path) -> Path:
+    """Run torch-model-archiver in `folder` on copies with relative names: no path of this machine gets into it."""
+    (folder / "parts").mkdir()
+    for file, source in sources.items():
+        shutil.copyfile(source, folder / "parts" / file)
+    packing = subprocess.run(
+        [sys.executable, "-m", "model_archiver.model_packaging", *_options(name, version, set(sources))],
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder)},  # where it empties a folder of the model's name before it begins
+        capture_output=True,
+        text=True,
+    )
+    if packing.returncode != 0:
+        reason = (packing.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise ArchiveError(f"torch-model-archiver failed on {name} ({reason}): install requirements/serve.txt anew")
+    return folder / f"{name}.mar"
+
+
+def _options(name: str, version: str, files: set[str]) -> list[str]:
+    roles = {
+        "--handler": f"{name}_handler.py",
+        "--model-file": NET_FILES[name],
+        "--serialized-file": f"{name}.pt",
+        "--config-file": "model-config.yaml",
+    }
+    options = {option: f"parts/{file}" for option, file in roles.items()}
+    options["--extra-files"] = ",".join(f"parts/{file}" for file in sorted(files - set(roles.values())))
+    options |= {"--model-name": name, "--version": version, "--export-path": "."}
+    return [part for option in options.items() for part in option]
+
+
+def _reproducible(mar: Path) -> bytes:
+    """Write `mar` anew with sorted names, constant times and permissions, and stored: no zlib's choices are in it."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(mar) as packed, zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as plain:
+        for file in sorted(packed.namelist()):
+            member = zipfile.ZipInfo(file)  # dated 1980-01-01, the earliest that a zip can hold
+            member.external_attr = 0o644 << 16
+            member.create_system = 3  # Unix, also when packed elsewhere
+            plain.writestr(member, _undated(packed.read(file)) if file == MANIFEST else packed.read(file))
+    return content.getvalue()
+
+
+def _undated(manifest: bytes) -> bytes:
+    return json.dumps({**json.loads(manifest), "createdOn": "01/01/1980 00:00:00"}, indent=2).encode()
+
+
+def _version(text: str) -> str:
+    if not re.fullmatch(r"\d+(\.\d+)*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a version such as 1.0")
+    return text
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Pack a model for TorchServe.")
+    parser.add_argument("name", choices=NET_FILES)
+    parser.add_argument("--weights", type=Path, help="state_dict with its report beside it (default: weights/NAME.pt)")
+    parser.add_argument("--version", type=_version, default="1.0", help="(default: 1.0)")
+    parser.add_argument("--min-accuracy", type=fraction, default=0.97, help="refuse weights below it (default: 0.97)")
+    parser.add_argument("--model-store", type=Path, default=Path("model_store"), help="(default: model_store)")
+    arguments = parser.parse_args(argv)
+    name = arguments.name
+    weights_path = arguments.weights or Path("weights", f"{name}.pt")
+    with plain_failures(if_interrupted="nothing was changed; run the same command again"):
+        mar = archive(name, weights_path, arguments.version, arguments.min_accuracy)
+        write_atomically(arguments.model_store / f"{name}.mar", mar)
+        print(f"{arguments.model_store / f'{name}.mar'} holds version {arguments.version}, {len(mar):,} bytes.")
+
+
+if __name__ == "__main__":
+    main()

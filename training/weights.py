@@ -1,0 +1,105 @@
+"""Weights on disk: a state_dict (`mnist.pt`) and beside it the report of what made it (`mnist.json`)."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+import json
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from model import Net, XORModel
+from training.command import UserError
+from training.files import sha256, write_atomically
+
+Report = dict[str, Any]
+
+PIXELS = 784
+CLASSES = 10
+
+
+class WeightsError(UserError):
+    """Weights or their report are missing, broken, or not those that were asked for."""
+
+
+def report_path(weights: Path) -> Path:
+    return weights.with_suffix(".json")
+
+
+def save(net: nn.Module, report: Report, path: Path) -> None:
+    """Write the net's state_dict to `path` as CPU tensors, then its report with `weights_sha256`, each atomically."""
+    content = to_bytes({name: tensor.cpu() for name, tensor in net.state_dict().items()})
+    write_atomically(path, content)
+    report = {**report, "weights_sha256": sha256(content)}
+    write_atomically(report_path(path), (json.dumps(report, indent=2, allow_nan=False) + "\n").encode())
+
+
+def to_bytes(state: Mapping[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read a state_dict or checkpoint on to the CPU. Raises WeightsError when it is missing or broken."""
+    if not path.is_file():
+        raise WeightsError(f"{path} is not there: train it first")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever pickle, zipfile and torch find wrong in broken bytes
+        raise WeightsError(f"{path} is broken ({type(error).__name__}): delete it and train again") from error
+    if not isinstance(state, dict):
+        raise WeightsError(f"{path} holds a {type(state).__name__}, not a state_dict: delete it and train again")
+    return state
+
+
+def load_report(weights: Path) -> Report:
+    """Read the report beside `weights`. Raises WeightsError when it is missing, broken, or of other weights."""
+    path = report_path(weights)
+    if not path.is_file() or not weights.is_file():
+        missing = weights if path.is_file() else path
+        raise WeightsError(f"{missing} is not there: train to make the weights and their report")
+    try:
+        report: Report = json.loads(path.read_bytes())
+        recorded_sha256, _ = report["weights_sha256"], report["test"]["accuracy"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{path} is broken: delete it and train again") from error
+    if recorded_sha256 != sha256(weights.read_bytes()):
+        raise WeightsError(f"{path} reports on other weights than {weights} (the SHA-256 differs): train again")
+    return report
+
+
+def mnist_net(state: Mapping[str, Tensor]) -> Net:
+    """Build the Net that `state` belongs to. Raises WeightsError unless it is one from 784 pixels to 10 digits."""
+    try:
+        net = Net.from_state_dict(state)
+    except (LookupError, ValueError, AttributeError, RuntimeError) as error:
+        raise WeightsError("the weights do not fit Net: train them with training.train") from error
+    if (net.fc1.in_features, net.fc2.out_features) != (PIXELS, CLASSES):
+        sizes = f"{net.fc1.in_features} inputs and {net.fc2.out_features} outputs"
+        raise WeightsError(f"the weights have {sizes}, not {PIXELS} and {CLASSES}: train them with training.train")
+    return net
+
+
+def xor_net(state: Mapping[str, Tensor]) -> XORModel:
+    """Build the XORModel that `state` belongs to. Raises WeightsError when its layers or shapes differ."""
+    net = XORModel()
+    try:
+        net.load_state_dict(state)
+    except (AttributeError, RuntimeError) as error:
+        raise WeightsError("the weights do not fit XORModel: train them with training.xor") from error
+    return net
+
+
+def versions() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": importlib.metadata.version("torchvision"),
+        "platform": platform.platform(),
+    }
