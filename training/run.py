@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,7 @@ class Run:
         start_s = time.perf_counter()
         loss_sum, correct = torch.zeros(2, device=pixels.device)  # read at the end: each read waits for the device
         order = torch.randperm(len(labels), generator=self.shuffle).to(pixels.device)
-        batches = torch.split(order, self.recipe.batch_size)
-        for batch in tqdm(batches, f"epoch {len(self.epochs) + 1}", unit="batch", leave=False, disable=None):
+        for batch in self._with_progress(torch.split(order, self.recipe.batch_size)):
             logits = self.net(pixels[batch])
             loss = cross_entropy(logits, labels[batch])
             self.optimizer.zero_grad()
@@ -77,6 +77,9 @@ class Run:
                 "seconds": round(time.perf_counter() - start_s, 2),
             }
         )
+
+    def _with_progress(self, batches: Sequence[Tensor]) -> Iterable[Tensor]:
+        return tqdm(batches, f"epoch {len(self.epochs) + 1}", unit="batch", leave=False, disable=None)
 
     def save(self, checkpoint: Path) -> None:
         state = {

@@ -73,18 +73,16 @@ def _report(run: Run, test: dict[str, Any]) -> weights.Report:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description="Train Net on MNIST.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("--optimizer", choices=LEARNING_RATES, default="adam", help="sgd has momentum 0.9")
-    parser.add_argument("--epochs", type=positive_int, default=20, help="times that each digit is seen")
-    parser.add_argument("--lr", type=positive_float, help=f"learning rate, None: {LEARNING_RATES}")
-    parser.add_argument("--batch-size", type=positive_int, default=100, help="digits a step")
-    parser.add_argument("--hidden-size", type=positive_int, default=500, help="units of the hidden layer")
-    parser.add_argument("--seed", type=seed_int, default=0, help="of the first weights and the order of the digits")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="where to compute")
-    parser.add_argument("--data", type=Path, default=Path("data"), help="folder that holds MNIST/raw")
-    parser.add_argument("--out", type=Path, default=Path("weights/mnist.pt"), help="the report goes beside it")
+    parser = argparse.ArgumentParser(description="Train Net on MNIST. In brackets: what is taken when nothing is said.")
+    parser.add_argument("--optimizer", choices=LEARNING_RATES, default="adam", help="(adam); sgd has momentum 0.9")
+    parser.add_argument("--epochs", type=positive_int, default=20, help="times that each digit is seen (20)")
+    parser.add_argument("--lr", type=positive_float, help="learning rate (1e-3 for adam, 0.1 for sgd)")
+    parser.add_argument("--batch-size", type=positive_int, default=100, help="digits a step (100)")
+    parser.add_argument("--hidden-size", type=positive_int, default=500, help="units of the hidden layer (500)")
+    parser.add_argument("--seed", type=seed_int, default=0, help="of the first weights and the digits' order (0)")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="(auto)")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder that holds MNIST/raw (data)")
+    parser.add_argument("--out", type=Path, default=Path("weights/mnist.pt"), help="(weights/mnist.pt)")
     parser.add_argument("--fresh", action="store_true", help="forget what an interrupted run has left")
     return parser
 

