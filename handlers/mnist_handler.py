@@ -25,6 +25,7 @@ class MnistHandler(BatchHandler[DigitRequest, Predictions]):
 
     def load(self, state: dict[str, torch.Tensor]) -> None:
         self.net = Net.from_state_dict(state).to(self.device).eval()
+        self.temperature: float = self.training["temperature"]
         self._probabilities(np.zeros((1, PIXELS), np.float32))  # the first pass sets torch up
 
     def parse(self, parts: Mapping[str, Any], headers: Mapping[str, str]) -> DigitRequest:
@@ -54,6 +55,7 @@ class MnistHandler(BatchHandler[DigitRequest, Predictions]):
             "version": self.version,
             "labels": [str(digit) for digit in range(self.training["architecture"]["num_classes"])],
             "test_accuracy": self.training["test"]["accuracy"],
+            "temperature": self.temperature,
             "training_data_sha256": self.training["data_sha256"],
             "versions": self.training["versions"],
             "device": str(self.device),
@@ -65,7 +67,7 @@ class MnistHandler(BatchHandler[DigitRequest, Predictions]):
     @torch.inference_mode()
     def _probabilities(self, pixels: np.ndarray) -> np.ndarray:
         logits = self.net(torch.from_numpy(pixels).to(self.device))
-        return logits.softmax(dim=1).cpu().numpy()
+        return (logits / self.temperature).softmax(dim=1).cpu().numpy()
 
     def _attributions(self, pixels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         target = torch.from_numpy(probabilities.argmax(axis=1)).to(self.device)

@@ -51,6 +51,8 @@ def archive(name: str, weights_path: Path, version: str, min_accuracy: float) ->
 
 def _check_weights(name: str, weights_path: Path, min_accuracy: float) -> None:
     report = weights.load_report(weights_path)
+    if "test" not in report:
+        raise ArchiveError(f"{weights_path} was trained to choose, with --validate: train without it")
     accuracy = report["test"]["accuracy"]
     if accuracy < min_accuracy:
         raise ArchiveError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ class UserError(Exception):
 @contextmanager
 def plain_failures(if_interrupted: str) -> Iterator[None]:
     """Leave with one sentence on stderr instead of a traceback: exit code 1 on failure, 130 on Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with SIGINT ignored
     try:
         yield
     except UserError as error:

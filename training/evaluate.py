@@ -17,19 +17,24 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from training import mnist_data, weights
+from training.calibration import expected_calibration_error, fit_temperature
 from training.command import plain_failures
 
 
 @torch.no_grad()
-def evaluate(net: nn.Module, pixels: Tensor, labels: Tensor) -> dict[str, Any]:
+def evaluate(net: nn.Module, pixels: Tensor, labels: Tensor, temperature: float = 1.0) -> dict[str, Any]:
     """Count right answers: `correct`, `total`, `accuracy` (correct / total), and the same for each digit `per_class`.
 
+    `calibration_error` tells how far confidence is from accuracy, `best_temperature` which one would suit these digits.
     Takes pixels float32 [n, 784] in [0, 1] and labels int64 [n] of 0–9, on the device of the net.
     """
-    right = net(pixels).argmax(1) == labels
+    logits = net(pixels)
+    right = logits.argmax(1) == labels
     return {
         **_score(right),
-        "per_class": {str(digit): _score(right[labels == digit]) for digit in range(weights.CLASSES)},
+        "per_class": {str(digit): _score(right[labels == digit]) for digit in torch.unique(labels).tolist()},
+        "calibration_error": expected_calibration_error(logits, labels, temperature),
+        "best_temperature": fit_temperature(logits, labels),
     }
 
 

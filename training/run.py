@@ -2,63 +2,65 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.nn.utils.fusion import fuse_linear_bn_eval
 from tqdm import tqdm
 
 from model import Net
 from training import weights
+from training.augmentation import Augment
 from training.command import UserError
 from training.files import write_atomically
+from training.recipes import Recipe
 
-LEARNING_RATES = {"adam": 1e-3, "sgd": 0.1}
 MOMENTUM = 0.9
+EPOCH_SEED_STEP = 1_000_003  # a prime, so that epochs of neighbouring seeds do not meet
 
 
 class RunError(UserError):
     """Why a run can't go on."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """All that decides the weights: the same recipe on the same machine gives the same bits."""
-
-    optimizer: str = "adam"
-    epochs: int = 20
-    lr: float = LEARNING_RATES["adam"]
-    batch_size: int = 100
-    hidden_size: int = 500
-    seed: int = 0
-    device: str = "cpu"
-
-
 class Run:
-    """A recipe in progress. Between two epochs it can be saved, and taken up again to the bit."""
+    """A recipe in progress. Between two epochs it can be saved, and taken up again to the bit.
 
-    def __init__(self, recipe: Recipe) -> None:
-        _deterministic(recipe.device)
-        torch.manual_seed(recipe.seed)
-        self.recipe = recipe
-        self.net = Net(hidden_size=recipe.hidden_size).to(recipe.device)
-        self.optimizer = _optimizer(self.net, recipe)
-        self.shuffle = torch.Generator().manual_seed(recipe.seed)
+    The same recipe and seed on the same machine give the same weights, to the bit.
+    """
+
+    def __init__(self, recipe: Recipe, seed: int = 0, device: str = "cpu") -> None:
+        _deterministic(device)
+        torch.manual_seed(seed)
+        self.recipe, self.seed, self.device = recipe, seed, device
+        self.net = Net(hidden_size=recipe.hidden_size).to(device)
+        # Momentum 0.02: statistics of some fifty batches, where the default's ten are noisy in the net that is served.
+        self.norm = nn.BatchNorm1d(recipe.hidden_size, momentum=0.02) if recipe.batch_norm else nn.Identity()
+        net, dropout = self.net, nn.Dropout(recipe.dropout)
+        self.layers = nn.Sequential(net.fc1, self.norm, net.relu, dropout, net.fc2).to(device)
+        self.optimizer = _optimizer(self.layers, recipe)
+        self.random = torch.Generator(device)
+        self.augment = Augment(recipe.distortion, self.random) if recipe.distortion else nn.Identity()
         self.epochs: list[dict[str, Any]] = []
 
     def epoch(self, pixels: Tensor, labels: Tensor) -> None:
         """Learn from each digit once, in a new order. Raises RunError when the loss is no longer a number."""
         start_s = time.perf_counter()
+        self._draw_anew()
         loss_sum, correct = torch.zeros(2, device=pixels.device)  # read at the end: each read waits for the device
-        order = torch.randperm(len(labels), generator=self.shuffle).to(pixels.device)
-        for batch in self._with_progress(torch.split(order, self.recipe.batch_size)):
-            logits = self.net(pixels[batch])
+        order = torch.randperm(len(labels), generator=self.random, device=self.device)
+        batches = torch.split(order, self.recipe.batch_size)
+        for step, batch in enumerate(self._with_progress(batches)):
+            self._set_learning_rate((len(self.epochs) + step / len(batches)) / self.recipe.epochs)
+            logits = self.layers(self.augment(pixels[batch]))
             loss = cross_entropy(logits, labels[batch])
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -78,16 +80,19 @@ class Run:
             }
         )
 
-    def _with_progress(self, batches: Sequence[Tensor]) -> Iterable[Tensor]:
-        return tqdm(batches, f"epoch {len(self.epochs) + 1}", unit="batch", leave=False, disable=None)
+    def trained_net(self) -> Net:
+        """Return the net as it is served: on the CPU, 784-500-10, the batch normalisation folded into fc1."""
+        net, norm = copy.deepcopy(self.net).cpu().eval(), copy.deepcopy(self.norm).cpu().eval()
+        if isinstance(norm, nn.BatchNorm1d):
+            net.fc1 = fuse_linear_bn_eval(net.fc1, norm)
+        return net
 
     def save(self, checkpoint: Path) -> None:
         state = {
-            "recipe": asdict(self.recipe),
+            "settings": self._settings(),
             "epochs": self.epochs,
-            "net": self.net.state_dict(),
+            "layers": self.layers.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "shuffle": self.shuffle.get_state(),
         }
         write_atomically(checkpoint, weights.to_bytes(state))
 
@@ -96,18 +101,33 @@ class Run:
         anew = f"--fresh starts anew, without {checkpoint}"
         try:
             state = weights.load_state(checkpoint)
-            if state["recipe"] != asdict(self.recipe):
-                raise RunError(f"an interrupted run had {_differences(state['recipe'], self.recipe)}: {anew}")
+            if state["settings"] != self._settings():
+                raise RunError(f"an interrupted run had {_differences(state['settings'], self._settings())}: {anew}")
             self.epochs = state["epochs"]
-            self.net.load_state_dict(state["net"])
+            self.layers.load_state_dict(state["layers"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.shuffle.set_state(state["shuffle"])
         except (weights.WeightsError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise RunError(f"the checkpoint of an interrupted run is broken: {anew}") from error
 
+    def _settings(self) -> dict[str, Any]:
+        return {**asdict(self.recipe), "seed": self.seed, "device": self.device}
 
-def _differences(found: dict[str, Any], wanted: Recipe) -> str:
-    names = [name for name, value in asdict(wanted).items() if found.get(name) != value]
+    def _draw_anew(self) -> None:
+        """Give each epoch a seed of its own, so that no checkpoint needs the state of any device's generators."""
+        seed = (self.seed + EPOCH_SEED_STEP * (len(self.epochs) + 1)) % 2**63
+        self.random.manual_seed(seed)  # the order and the distortions
+        torch.manual_seed(seed)  # dropout
+
+    def _set_learning_rate(self, progress: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.lr_at(progress)
+
+    def _with_progress(self, batches: Sequence[Tensor]) -> Iterable[Tensor]:
+        return tqdm(batches, f"epoch {len(self.epochs) + 1}", unit="batch", leave=False, disable=None)
+
+
+def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> str:
+    names = [name for name, value in wanted.items() if found.get(name) != value]
     return ", ".join(f"--{name.replace('_', '-')} {found.get(name)}" for name in names)
 
 
@@ -117,7 +137,7 @@ def _deterministic(device: str) -> None:
         torch.use_deterministic_algorithms(True)
 
 
-def _optimizer(net: Net, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimizer(layers: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(net.parameters(), recipe.lr, MOMENTUM, fused=True)
-    return torch.optim.Adam(net.parameters(), recipe.lr, fused=True)
+        return torch.optim.SGD(layers.parameters(), recipe.lr, MOMENTUM, nesterov=True, fused=True)
+    return torch.optim.Adam(layers.parameters(), recipe.lr, fused=True)

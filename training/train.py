@@ -1,7 +1,7 @@
 """Train Net on MNIST; interrupt it whenever you like, the same command goes on after the last finished epoch.
 
-python -m training.train                  # 20 epochs of Adam: weights/mnist.pt and weights/mnist.json
-python -m training.train --optimizer sgd --epochs 40 --seed 1 --out weights/sgd.pt
+python -m training.train                  # the study path's recipe: weights/mnist.pt and weights/mnist.json
+python -m training.train --recipe fast --dropout 0.1 --seed 1 --out weights/dropout.pt
 """
 
 from __future__ import annotations
@@ -10,37 +10,43 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from training import mnist_data, weights
-from training.command import UserError, plain_failures, positive_float, positive_int, seed_int
+from training.command import UserError, fraction, plain_failures, positive_float, positive_int, seed_int
 from training.evaluate import evaluate
-from training.run import LEARNING_RATES, Recipe, Run
+from training.recipes import LEARNING_RATES, RECIPES, Recipe
+from training.run import Run
 
 
-def train(recipe: Recipe, data: Path, out: Path) -> None:
-    """Go through with `recipe`, from its checkpoint if there is one; write weights to `out` and their report beside it.
+def train(run: Run, data: Path, out: Path, *, validate: bool = False) -> None:
+    """Go through with `run`, from its checkpoint if there is one; write weights to `out` and their report beside it.
 
+    `validate` learns from 50,000 digits and scores on the other 10,000: for choosing, which the test set is not for.
     Raises DataError when MNIST can't be had, RunError when the checkpoint is of another recipe or the loss blows up.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)  # now, and not after the first epoch, if it can't be written
-    run, checkpoint = Run(recipe), checkpoint_path(out)
+    checkpoint, epochs = checkpoint_path(out), run.recipe.epochs
+    torch.set_flush_denormal(True)  # weights that fade to almost nothing would slow the CPU down a hundredfold
     if checkpoint.exists():
         run.resume(checkpoint)
         print(f"going on after epoch {len(run.epochs)} from {checkpoint}", flush=True)
-    mnist = mnist_data.load(data, recipe.device)
-    while len(run.epochs) < recipe.epochs:
+    mnist = mnist_data.load(data, run.device)
+    if validate:
+        mnist = mnist_data.held_out(mnist)
+    while len(run.epochs) < epochs:
         run.epoch(mnist.train_pixels, mnist.train_labels)
         run.save(checkpoint)
-        print(_line(run.epochs[-1], recipe.epochs), flush=True)
-    test = evaluate(run.net, mnist.test_pixels, mnist.test_labels)
-    weights.save(run.net, _report(run, test), out)
+        print(_line(run.epochs[-1], epochs), flush=True)
+    net = run.trained_net()
+    scored_on = "validation" if validate else "test"
+    scores = evaluate(net, mnist.test_pixels.cpu(), mnist.test_labels.cpu(), run.recipe.temperature)
+    weights.save(net, {**_report(run), scored_on: scores}, out)
     checkpoint.unlink()
-    print(f"{test['correct']:,} of {test['total']:,} test digits right, {test['accuracy']:.2%}: {out}")
+    print(f"{scores['correct']:,} of {scores['total']:,} {scored_on} digits right, {scores['accuracy']:.2%}: {out}")
 
 
 def checkpoint_path(out: Path) -> Path:
@@ -54,44 +60,50 @@ def _line(epoch: dict[str, Any], epochs: int) -> str:
     )
 
 
-def _report(run: Run, test: dict[str, Any]) -> weights.Report:
-    net, arguments = run.net, asdict(run.recipe)
+def _report(run: Run) -> weights.Report:
     return {
         "architecture": {
-            "input_size": net.fc1.in_features,
-            "hidden_size": net.fc1.out_features,
-            "num_classes": net.fc2.out_features,
+            "input_size": weights.PIXELS,
+            "hidden_size": run.recipe.hidden_size,
+            "num_classes": weights.CLASSES,
         },
-        "device": arguments.pop("device"),
-        "arguments": arguments,
+        "device": run.device,
+        "arguments": {**asdict(run.recipe), "seed": run.seed},
         "versions": weights.versions(),
         "data_sha256": mnist_data.SHA256,
         "epochs": run.epochs,
         "duration_s": round(sum(epoch["seconds"] for epoch in run.epochs), 2),
-        "test": test,
+        "temperature": run.recipe.temperature,
     }
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Train Net on MNIST. In brackets: what is taken when nothing is said.")
-    parser.add_argument("--optimizer", choices=LEARNING_RATES, default="adam", help="(adam); sgd has momentum 0.9")
-    parser.add_argument("--epochs", type=positive_int, default=20, help="times that each digit is seen (20)")
-    parser.add_argument("--lr", type=positive_float, help="learning rate (1e-3 for adam, 0.1 for sgd)")
-    parser.add_argument("--batch-size", type=positive_int, default=100, help="digits a step (100)")
-    parser.add_argument("--hidden-size", type=positive_int, default=500, help="units of the hidden layer (500)")
-    parser.add_argument("--seed", type=seed_int, default=0, help="of the first weights and the digits' order (0)")
+    parser.add_argument("--recipe", choices=RECIPES, default="study", help="what the other options change (study)")
+    parser.add_argument("--optimizer", choices=LEARNING_RATES, help="sgd has Nesterov momentum 0.9 (the recipe's)")
+    parser.add_argument("--epochs", type=positive_int, help="times that each digit is seen (the recipe's)")
+    parser.add_argument("--lr", type=positive_float, help="learning rate (the recipe's, or the optimizer's usual)")
+    parser.add_argument("--batch-size", type=positive_int, help="digits a step (the recipe's)")
+    parser.add_argument("--hidden-size", type=positive_int, help="units of the hidden layer (500)")
+    parser.add_argument("--dropout", type=fraction, help="share of hidden units left out in each step (the recipe's)")
+    parser.add_argument("--batch-norm", action=argparse.BooleanOptionalAction, help="(the recipe's)")
+    parser.add_argument("--seed", type=seed_int, default=0, help="of all that is drawn at random (0)")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="(auto)")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder that holds MNIST/raw (data)")
     parser.add_argument("--out", type=Path, default=Path("weights/mnist.pt"), help="(weights/mnist.pt)")
+    parser.add_argument("--validate", action="store_true", help="hold out 10,000 training digits and score on them")
     parser.add_argument("--fresh", action="store_true", help="forget what an interrupted run has left")
     return parser
 
 
 def _recipe(arguments: argparse.Namespace) -> Recipe:
-    chosen = {field.name: getattr(arguments, field.name) for field in fields(Recipe)}
-    chosen["lr"] = arguments.lr or LEARNING_RATES[arguments.optimizer]
-    chosen["device"] = _device(arguments.device)
-    return Recipe(**chosen)
+    """Return the named recipe with what was chosen otherwise."""
+    named = RECIPES[arguments.recipe]
+    levers = ("optimizer", "epochs", "lr", "batch_size", "hidden_size", "dropout", "batch_norm")
+    chosen = {lever: getattr(arguments, lever) for lever in levers if getattr(arguments, lever) is not None}
+    if chosen.get("optimizer", named.optimizer) != named.optimizer:
+        chosen = {"lr": LEARNING_RATES[chosen["optimizer"]], **chosen}
+    return replace(named, **chosen)
 
 
 def _device(name: str) -> str:
@@ -110,7 +122,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     with plain_failures(if_interrupted=f"this goes on after the last finished epoch:\n  {same_command}"):
         if arguments.fresh:
             checkpoint_path(arguments.out).unlink(missing_ok=True)
-        train(_recipe(arguments), arguments.data, arguments.out)
+        run = Run(_recipe(arguments), arguments.seed, _device(arguments.device))
+        train(run, arguments.data, arguments.out, validate=arguments.validate)
 
 
 if __name__ == "__main__":

@@ -113,8 +113,9 @@ def test_npy_is_answered_as_json_or_npy(mnist, test_images, test_labels, shape, 
 
 def test_answers_are_the_nets_own_softmax(mnist, root, test_images):
     net = Net.from_state_dict(torch.load(root / "weights/mnist.pt", weights_only=True))
+    temperature = json.loads((root / "weights/mnist.json").read_text())["temperature"]
     with torch.inference_mode():
-        expected = net(torch.tensor(test_images[:64].reshape(-1, 784)) / 255).softmax(dim=1)
+        expected = (net(torch.tensor(test_images[:64].reshape(-1, 784)) / 255) / temperature).softmax(dim=1)
     reply = mnist.body(npy(test_images[:64]), "application/x-npy", Accept="application/x-npy")
     np.testing.assert_allclose(np.load(io.BytesIO(reply.body)), expected, atol=1e-6)
 

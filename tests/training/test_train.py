@@ -14,8 +14,10 @@ import torch
 
 from model import Net
 from training import mnist_data
+from training.augmentation import Distortion
 from training.files import sha256
-from training.run import Recipe, Run, RunError
+from training.recipes import RECIPES, Recipe
+from training.run import Run, RunError
 from training.train import checkpoint_path, main, train
 
 EPOCHS = 8
@@ -100,9 +102,8 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, mnist_root: Path) -> None:
 def test_report_tells_what_made_the_weights(trained: Path) -> None:
     report = json.loads(trained.with_suffix(".json").read_bytes())
     assert report["architecture"] == {"input_size": 784, "hidden_size": 32, "num_classes": 10}
-    assert report["arguments"] == {
-        "optimizer": "adam", "epochs": EPOCHS, "lr": 1e-3, "batch_size": 500, "hidden_size": 32, "seed": 0
-    }  # fmt: skip
+    chosen = {"optimizer": "adam", "epochs": EPOCHS, "lr": 1e-3, "batch_size": 500, "hidden_size": 32, "seed": 0}
+    assert report["arguments"].items() >= chosen.items()
     assert report["device"] == "cpu"
     assert report["versions"]["torch"] == torch.__version__
     assert report["data_sha256"] == mnist_data.SHA256
@@ -122,7 +123,7 @@ def test_reported_accuracy_is_that_of_the_weights(trained: Path, mnist: mnist_da
 
 def test_same_seed_same_bytes_other_seed_other_weights(tmp_path: Path, mnist_root: Path) -> None:
     for name, seed in [("one", 1), ("again", 1), ("two", 2)]:
-        train(small(seed=seed), mnist_root, tmp_path / name / "mnist.pt")
+        train(Run(small(), seed), mnist_root, tmp_path / name / "mnist.pt")
     one, again, two = (tmp_path / name / "mnist.pt" for name in ("one", "again", "two"))
     assert one.read_bytes() == again.read_bytes()
     assert not same(one, two)
@@ -134,11 +135,56 @@ def test_sgd_learns_too(mnist: mnist_data.MNIST) -> None:
     assert run.epochs[0]["train_accuracy"] > 0.8
 
 
+def test_the_study_paths_recipe_is_the_default() -> None:
+    study = RECIPES["study"]
+    assert (study.optimizer, study.lr, study.batch_size, study.epochs, study.hidden_size) == (
+        "adam",
+        1e-3,
+        100,
+        20,
+        500,
+    )
+    assert (study.distortion, study.dropout, study.batch_norm) == (None, 0, False)
+
+
+@pytest.mark.parametrize("changes", [{"batch_norm": True}, {"dropout": 0.3}, {"distortion": Distortion()}], ids=str)
+def test_every_lever_survives_an_interruption_to_the_bit(
+    changes: dict[str, object], tmp_path: Path, mnist: mnist_data.MNIST
+) -> None:
+    digits = mnist.train_pixels[:5000], mnist.train_labels[:5000]
+    recipe = small(epochs=2, schedule="one-cycle", **changes)
+    whole, first_half, second_half = Run(recipe), Run(recipe), Run(recipe)
+    whole.epoch(*digits)
+    first_half.epoch(*digits)
+    first_half.save(tmp_path / "checkpoint.pt")
+    second_half.resume(tmp_path / "checkpoint.pt")
+    for run in (whole, second_half):
+        run.epoch(*digits)
+    for one, other in zip(whole.trained_net().parameters(), second_half.trained_net().parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_batch_normalisation_is_folded_into_the_net_that_is_served(mnist: mnist_data.MNIST) -> None:
+    run = Run(small(batch_norm=True))
+    run.epoch(mnist.train_pixels[:5000], mnist.train_labels[:5000])
+    pixels = mnist.test_pixels[:100]
+    with torch.no_grad():
+        torch.testing.assert_close(run.trained_net()(pixels), run.layers.eval()(pixels))
+
+
+def test_validation_scores_on_digits_that_it_did_not_learn(tmp_path: Path, mnist_root: Path) -> None:
+    out = tmp_path / "chosen.pt"
+    main([*SMALL, "--epochs", "1", "--validate", "--data", str(mnist_root), "--out", str(out)])
+    report = json.loads(out.with_suffix(".json").read_bytes())
+    assert report["validation"]["total"] == 10_000
+    assert "test" not in report
+
+
 def test_checkpoint_of_another_recipe_is_refused_and_fresh_forgets_it(
     tmp_path: Path, mnist_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "mnist.pt"
-    Run(small(seed=1, lr=0.5)).save(checkpoint_path(out))
+    Run(small(lr=0.5), seed=1).save(checkpoint_path(out))
     command = [*SMALL, "--epochs", "1", "--data", str(mnist_root), "--out", str(out)]
     with pytest.raises(SystemExit) as exit_:
         main(command)

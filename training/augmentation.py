@@ -1,0 +1,96 @@
+"""Distorts batches of digits as hands do: turned, stretched, slanted, shaken, and with thicker or thinner pens.
+
+Everything is a few tensor operations per batch on the generator's device: no loop over images, no copy to the host.
+
+    augment = Augment(Distortion(), torch.Generator(device).manual_seed(0))
+    augment(pixels)  # [n, 784] in [0, 1] → [n, 784] in [0, 1]
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import grid_sample, pad
+
+SIDE = 28  # pixels
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """How far each image may be bent; every image draws its own amounts. All zero leaves images as they are."""
+
+    rotation_deg: float = 10.0  # uniform in ±
+    scale: float = 0.1  # log of the zoom, uniform in ±
+    aspect: float = 0.0  # log of width over height, uniform in ±
+    shear: float = 0.1  # columns per row, uniform in ±
+    shift_px: float = 0.5  # uniform in ±, in each direction
+    elastic_px: float = 1.0  # standard deviation of the elastic displacement
+    elastic_sigma_px: float = 4.0  # distance over which neighbours move together
+    thickness: float = 0.5  # 1 is one pixel more or less on each side of a stroke, uniform in ±
+
+
+def dilate(images: Tensor) -> Tensor:
+    """Brightest value of each 3×3 neighbourhood, [n, 28, 28]: twenty times as fast as `max_pool2d` on a CPU."""
+    x = pad(images, (1, 1, 1, 1))
+    x = torch.maximum(torch.maximum(x[:, :, :-2], x[:, :, 1:-1]), x[:, :, 2:])
+    return torch.maximum(torch.maximum(x[:, :-2], x[:, 1:-1]), x[:, 2:])
+
+
+def thicken(images: Tensor, amount: Tensor) -> Tensor:
+    """Blend each image, [n, 28, 28], towards its dilation (amount, [n], up to 1) or its erosion (down to -1)."""
+    amount = amount[:, None, None]
+    thicker = (dilate(images) - images) * amount.clamp(min=0)
+    thinner = (dilate(1 - images) - (1 - images)) * amount.clamp(max=0)
+    return images + thicker + thinner
+
+
+class Augment:
+    """Distorts each image of a batch in its own way, drawing from `generator` alone: same seed, same images."""
+
+    def __init__(self, distortion: Distortion, generator: Generator) -> None:
+        self.distortion = distortion
+        self.generator = generator
+        # Simard, Steinkraus & Platt (2003) smooth a field of independent noise with a Gaussian. Noise finer than
+        # the Gaussian does not survive it, so one Gaussian bump of random height every sigma pixels is the same
+        # field for a tenth of the work; the bumps start outside the image, or its edges would hardly move.
+        sigma = distortion.elastic_sigma_px
+        pixel = torch.arange(SIDE, device=generator.device) - (SIDE - 1) / 2
+        centre = torch.arange(-(SIDE // 2 + 2 * sigma), SIDE // 2 + 2 * sigma + 1, sigma, device=generator.device)
+        bumps = torch.exp(-((pixel - centre[:, None]) ** 2) / (2 * sigma**2))
+        self.bumps = bumps / bumps.square().sum(0).mean().sqrt()  # [k, 28]; the field's deviation becomes 1
+        y, x = torch.meshgrid(pixel, pixel, indexing="ij")
+        self.coordinates = torch.stack([x, y, torch.ones_like(x)]).view(3, -1)  # [3, 784], from the image's middle
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Distort `pixels`, float32 in [0, 1], [n, 784] → the same."""
+        images = pixels.view(-1, SIDE, SIDE)
+        if self.distortion.thickness:
+            images = thicken(images, self._uniform(len(images)) * self.distortion.thickness)
+        source = self._affine(len(images)) + self._elastic(len(images))  # [n, 2, 28, 28]: x and y in pixels
+        grid = source.permute(0, 2, 3, 1) * (2 / SIDE)
+        return grid_sample(images[:, None], grid, align_corners=False).view(-1, SIDE * SIDE)
+
+    def _uniform(self, *shape: int) -> Tensor:
+        """Draw numbers in ±1."""
+        return torch.rand(shape, generator=self.generator, device=self.generator.device) * 2 - 1
+
+    def _affine(self, n: int) -> Tensor:
+        """Draw where each pixel comes from under rotation·shear·scale and shift, [n, 2, 28, 28]."""
+        d = self.distortion
+        angle, zoom, aspect, shear, dx, dy = self._uniform(6, n)
+        angle, shear = angle * math.radians(d.rotation_deg), shear * d.shear
+        x_scale = torch.exp(d.scale * zoom + d.aspect * aspect / 2)
+        y_scale = torch.exp(d.scale * zoom - d.aspect * aspect / 2)
+        cos, sin = angle.cos(), angle.sin()
+        x_row = torch.stack([cos * x_scale, (cos * shear - sin) * x_scale, dx * d.shift_px], 1)
+        y_row = torch.stack([sin * y_scale, (sin * shear + cos) * y_scale, dy * d.shift_px], 1)
+        return (torch.stack([x_row, y_row], 1) @ self.coordinates).view(n, 2, SIDE, SIDE)
+
+    def _elastic(self, n: int) -> Tensor:
+        """Draw how far each pixel is shaken, [n, 2, 28, 28]."""
+        k = len(self.bumps)
+        heights = torch.randn(n, 2, k, k, generator=self.generator, device=self.generator.device)
+        return self.bumps.T @ (heights * self.distortion.elastic_px) @ self.bumps
