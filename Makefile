@@ -5,6 +5,7 @@
 PYTHON ?= python3
 TORCH_BACKEND ?=
 VERSION ?= 1.0
+RECIPE ?= fast
 
 python := .venv/bin/python
 installed := .venv/installed
@@ -27,9 +28,13 @@ test: $(archives) ## Run the whole test suite, against the real TorchServe
 	$(python) -m pytest $(PYTEST)
 
 .PHONY: train
-train: $(installed) ## Train both nets anew; ARGUMENTS='--epochs 5' goes to training.train
-	$(python) -m training.train $(ARGUMENTS)
+train: $(installed) ## Train both nets anew; RECIPE=study, fast or best; ARGUMENTS='--epochs 5' goes along
+	$(python) -m training.train --recipe $(RECIPE) $(ARGUMENTS)
 	$(python) -m training.xor
+
+.PHONY: wild
+wild: weights/mnist.json ## Measure how well digits are read as people send them: photos, scans, drawings
+	$(python) -m training.wild
 
 .PHONY: archive
 archive: $(archives) ## Pack weights, nets and handlers into model_store/*.mar; VERSION=2.0 names the version
@@ -69,7 +74,7 @@ model_store/xor.mar: weights/xor.json $(handlers) handlers/xor_handler.py model/
 
 # Trained once; `make train` does it again. A report is written after its weights, so where it is, both are.
 weights/mnist.json: | $(installed)
-	$(python) -m training.train
+	$(python) -m training.train --recipe $(RECIPE)
 
 weights/xor.json: | $(installed)
 	$(python) -m training.xor

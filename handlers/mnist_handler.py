@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
@@ -14,8 +15,8 @@ import npy
 from attribution import integrated_gradients
 from batch_handler import Answer, BatchHandler
 from digit_answer import Predictions
-from digit_image import FORMATS
 from digit_request import DigitRequest
+from image_decoding import FORMATS
 from net import Net
 from pixels import MAX_DIGITS, PIXELS
 
@@ -26,6 +27,7 @@ class MnistHandler(BatchHandler[DigitRequest, Predictions]):
     def load(self, state: dict[str, torch.Tensor]) -> None:
         self.net = Net.from_state_dict(state).to(self.device).eval()
         self.temperature: float = self.training["temperature"]
+        cv2.setNumThreads(1)  # workers share the cores
         self._probabilities(np.zeros((1, PIXELS), np.float32))  # the first pass sets torch up
 
     def parse(self, parts: Mapping[str, Any], headers: Mapping[str, str]) -> DigitRequest:

@@ -53,6 +53,19 @@ def test_labels(mnist_root: Path) -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="session")
+def mnist_test(test_images: NDArray[np.uint8], test_labels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
+    """Return MNIST's test images and labels together."""
+    return test_images, test_labels
+
+
+@pytest.fixture(scope="session")
+def mnist_all(mnist_root: Path, test_images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return all of MNIST's images, uint8 [70000, 28, 28]."""
+    train = _read_idx(mnist_root / "MNIST/raw/train-images-idx3-ubyte", 16).reshape(-1, 28, 28)
+    return np.concatenate([train, test_images])
+
+
+@pytest.fixture(scope="session")
 def archives(root: Path) -> Path:
     """Return the model store with mnist.mar and xor.mar as `make` built them."""
     for name in ("mnist.mar", "xor.mar"):

@@ -11,6 +11,8 @@ import pytest
 import requests
 
 from tests.answers import assert_is_prediction, assert_same_predictions, npy, png
+from training.wild.kinds import KINDS
+from training.wild.samples import samples_of
 
 pytestmark = pytest.mark.server
 ROUTES = ("predictions/mnist", "predictions/mnist/1.0", "v1/models/mnist:predict", "v2/models/mnist/infer")
@@ -32,6 +34,21 @@ def test_an_image_is_the_body(url, seven, method):
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "application/json"
     assert_is_prediction(response.json(), 7)
+
+
+@pytest.mark.parametrize("kind", ["ballpoint_photo", "blackboard", "transparent", "squared_paper", "canvas_28"])
+def test_pictures_as_people_send_them_are_read(server, kind, mnist_test):
+    url = f"{server.inference}/predictions/mnist"
+    samples = list(samples_of(kind, KINDS[kind], 20, mnist_test))
+    answers = [requests.post(url, sample.data, timeout=10) for sample in samples]
+    right = [a.status_code == 200 and a.json()["digit"] == s.label for a, s in zip(answers, samples, strict=True)]
+    assert np.mean(right) >= 0.85
+
+
+def test_a_picture_without_a_digit_is_refused(url):
+    response = requests.post(url, png(np.full((300, 400), 230, np.uint8)), timeout=10)
+    assert response.status_code == 400
+    assert "no digit found" in response.json()["error"]
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"])
