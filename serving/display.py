@@ -38,13 +38,13 @@ def show_attribution(explanation: Explanation) -> None:
 
 def show_models(descriptions: Sequence[Mapping[str, Any]]) -> None:
     """Print one row for each model."""
-    table = Table("model", "version", "workers", "ready", "batch", "delay (ms)", "default")
+    table = Table("model", "version", "workers", "ready", "batch", "delay (ms)", "at startup")
     for model in descriptions:
         ready = sum(worker["status"] == "READY" for worker in model["workers"])
         columns = ("modelName", "modelVersion", "maxWorkers")
         row = [str(model[column]) for column in columns] + [str(ready)]
-        is_default = "yes" if model.get("loadedAtStartup") else "no"
-        table.add_row(*row, str(model["batchSize"]), str(model["maxBatchDelay"]), is_default)
+        at_startup = "yes" if model["loadedAtStartup"] else "no"
+        table.add_row(*row, str(model["batchSize"]), str(model["maxBatchDelay"]), at_startup)
     console.print(table)
 
 
