@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from tqdm import tqdm
 
 import digit_image
 from client_error import ClientError
@@ -25,6 +26,7 @@ from digit_finding import find_digit
 from image_decoding import Pixels, decode_image
 from training import mnist_data, weights
 from training.command import plain_failures, positive_int
+from training.wild.kinds import KINDS
 from training.wild.negatives import NEGATIVES
 from training.wild.samples import SEED, Sample, wild_set
 
@@ -119,8 +121,8 @@ def negatives_of(name: str, count: int) -> list[Sample]:
 def print_steps(samples: list[Sample], predict: Predict) -> npt.NDArray[np.float32]:
     """Print accuracy by kind after each step; returns the last step's probabilities [n, 10]."""
     table = []
-    for read in STEPS.values():
-        probabilities = answers(samples, read, predict)
+    for step, read in STEPS.items():
+        probabilities = answers(tqdm(samples, step, leave=False, disable=None), read, predict)
         table.append(accuracy_by_kind(samples, probabilities))
     print("| kind | " + " | ".join(STEPS) + " |\n|" + " --- |" * (len(STEPS) + 1))
     for kind in table[0]:
@@ -161,7 +163,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         predict = predictor(arguments.weights)
         mnist = mnist_data.load(arguments.data)
         images = (mnist.test_pixels * 255).round().byte().view(-1, 28, 28).numpy()
-        samples = list(wild_set(arguments.count, (images, mnist.test_labels.numpy())))
+        pictures = wild_set(arguments.count, (images, mnist.test_labels.numpy()))
+        total = arguments.count * len(KINDS)
+        samples = list(tqdm(pictures, "making pictures", total, leave=False, disable=None))
         probabilities = print_steps(samples, predict)
         print_negatives(probabilities.max(axis=1), arguments.count, predict)
 
