@@ -29,8 +29,8 @@ def train(run: Run, data: Path, out: Path, *, validate: bool = False) -> None:
     `validate` learns from 50,000 digits and scores on the other 10,000: for choosing, which the test set is not for.
     Raises DataError when MNIST can't be had, RunError when the checkpoint is of another recipe or the loss blows up.
     """
+    out.parent.mkdir(parents=True, exist_ok=True)  # now, and not after the first epoch, if it can't be written
     checkpoint, epochs = checkpoint_path(out), run.recipe.epochs
-    torch.set_flush_denormal(True)  # weights that fade to almost nothing would slow the CPU down a hundredfold
     if checkpoint.exists():
         run.resume(checkpoint)
         print(f"going on after epoch {len(run.epochs)} from {checkpoint}", flush=True)

@@ -209,6 +209,17 @@ def test_a_loss_that_blows_up_ends_the_run(mnist: mnist_data.MNIST) -> None:
         Run(small(optimizer="sgd", lr=1e30)).epoch(mnist.train_pixels[:2000], mnist.train_labels[:2000])
 
 
+def test_a_place_that_cannot_be_written_is_said_before_the_first_epoch(
+    tmp_path: Path, mnist_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as exit_:
+        main([*SMALL, "--epochs", "1", "--data", str(mnist_root), "--out", str(tmp_path / "file" / "mnist.pt")])
+    printed = capsys.readouterr()
+    assert (exit_.value.code, printed.out) == (1, "")
+    assert printed.err.startswith(f"error: {tmp_path / 'file'}: ")
+
+
 @pytest.mark.parametrize(
     "option", ["--epochs=0", "--lr=nan", "--lr=0", "--batch-size=-1", "--hidden-size=x", "--seed=-1", "--device=tpu"]
 )
