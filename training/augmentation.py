@@ -9,7 +9,7 @@ Everything is a few tensor operations per batch on the generator's device: no lo
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
@@ -24,12 +24,16 @@ class Distortion:
 
     rotation_deg: float = 10.0  # uniform in ±
     scale: float = 0.1  # log of the zoom, uniform in ±
-    aspect: float = 0.0  # log of width over height, uniform in ±
     shear: float = 0.1  # columns per row, uniform in ±
     shift_px: float = 0.5  # uniform in ±, in each direction
     elastic_px: float = 1.0  # standard deviation of the elastic displacement
     elastic_sigma_px: float = 4.0  # distance over which neighbours move together
     thickness: float = 0.5  # 1 is one pixel more or less on each side of a stroke, uniform in ±
+
+    def times(self, strength: float) -> Distortion:
+        """The same distortion, every amount multiplied by `strength`."""
+        amounts = ("rotation_deg", "scale", "shear", "shift_px", "elastic_px", "thickness")
+        return replace(self, **{name: getattr(self, name) * strength for name in amounts})
 
 
 def dilate(images: Tensor) -> Tensor:
@@ -80,13 +84,11 @@ class Augment:
     def _affine(self, n: int) -> Tensor:
         """Draw where each pixel comes from under rotation·shear·scale and shift, [n, 2, 28, 28]."""
         d = self.distortion
-        angle, zoom, aspect, shear, dx, dy = self._uniform(6, n)
-        angle, shear = angle * math.radians(d.rotation_deg), shear * d.shear
-        x_scale = torch.exp(d.scale * zoom + d.aspect * aspect / 2)
-        y_scale = torch.exp(d.scale * zoom - d.aspect * aspect / 2)
-        cos, sin = angle.cos(), angle.sin()
-        x_row = torch.stack([cos * x_scale, (cos * shear - sin) * x_scale, dx * d.shift_px], 1)
-        y_row = torch.stack([sin * y_scale, (sin * shear + cos) * y_scale, dy * d.shift_px], 1)
+        angle, zoom, shear, dx, dy = self._uniform(5, n)
+        angle, scale, shear = angle * math.radians(d.rotation_deg), torch.exp(d.scale * zoom), shear * d.shear
+        cos, sin = angle.cos() * scale, angle.sin() * scale
+        x_row = torch.stack([cos, cos * shear - sin, dx * d.shift_px], 1)
+        y_row = torch.stack([sin, sin * shear + cos, dy * d.shift_px], 1)
         return (torch.stack([x_row, y_row], 1) @ self.coordinates).view(n, 2, SIDE, SIDE)
 
     def _elastic(self, n: int) -> Tensor:

@@ -50,6 +50,13 @@ def fraction(text: str) -> float:
     return number
 
 
+def strength(text: str) -> float:
+    number = _float(text)
+    if not 0 <= number <= 10:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 10")
+    return number
+
+
 def seed_int(text: str) -> int:
     if not text.isdecimal() or int(text) >= 2**63:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 2**63 - 1")

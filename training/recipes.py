@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from training.augmentation import Distortion
 
 LEARNING_RATES = {"adam": 1e-3, "sgd": 0.1}  # where a recipe's own belongs to the other optimizer
+SCHEDULES = ("constant", "one-cycle")
 WARM_UP = 0.1  # of all steps
 
 

@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from training import mnist_data, weights
-from training.command import UserError, fraction, plain_failures, positive_float, positive_int, seed_int
+from training.command import UserError, fraction, plain_failures, positive_float, positive_int, seed_int, strength
 from training.evaluate import evaluate
-from training.recipes import LEARNING_RATES, RECIPES, Recipe
+from training.recipes import HANDS, LEARNING_RATES, RECIPES, SCHEDULES, Recipe
 from training.run import Run
 
 
@@ -37,12 +37,13 @@ def train(run: Run, data: Path, out: Path, *, validate: bool = False) -> None:
     mnist = mnist_data.load(data, run.device)
     if validate:
         mnist = mnist_data.held_out(mnist)
+    scored_on = "validation" if validate else "test"
     while len(run.epochs) < epochs:
         run.epoch(mnist.train_pixels, mnist.train_labels)
+        run.epochs[-1][f"{scored_on}_accuracy"] = run.accuracy(mnist.test_pixels, mnist.test_labels)
         run.save(checkpoint)
         print(_line(run.epochs[-1], epochs), flush=True)
     net = run.trained_net()
-    scored_on = "validation" if validate else "test"
     scores = evaluate(net, mnist.test_pixels.cpu(), mnist.test_labels.cpu(), run.recipe.temperature)
     weights.save(net, {**_report(run), scored_on: scores}, out)
     checkpoint.unlink()
@@ -54,9 +55,11 @@ def checkpoint_path(out: Path) -> Path:
 
 
 def _line(epoch: dict[str, Any], epochs: int) -> str:
+    scored_on = "validation" if "validation_accuracy" in epoch else "test"
     return (
         f"epoch {epoch['epoch']:>{len(str(epochs))}}/{epochs}  loss {epoch['train_loss']:.4f}  "
-        f"accuracy {epoch['train_accuracy']:.2%}  {epoch['seconds']:.1f} s"
+        f"accuracy {epoch['train_accuracy']:.2%}, {scored_on} {epoch[f'{scored_on}_accuracy']:.2%}  "
+        f"{epoch['seconds']:.1f} s"
     )
 
 
@@ -87,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--hidden-size", type=positive_int, help="units of the hidden layer (500)")
     parser.add_argument("--dropout", type=fraction, help="share of hidden units left out in each step (the recipe's)")
     parser.add_argument("--batch-norm", action=argparse.BooleanOptionalAction, help="(the recipe's)")
+    parser.add_argument("--schedule", choices=SCHEDULES, help="of the learning rate (the recipe's)")
+    parser.add_argument("--distortion", type=strength, help="of the training digits, 1 as in fast (the recipe's)")
     parser.add_argument("--seed", type=seed_int, default=0, help="of all that is drawn at random (0)")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="(auto)")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder that holds MNIST/raw (data)")
@@ -99,8 +104,10 @@ def _parser() -> argparse.ArgumentParser:
 def _recipe(arguments: argparse.Namespace) -> Recipe:
     """Return the named recipe with what was chosen otherwise."""
     named = RECIPES[arguments.recipe]
-    levers = ("optimizer", "epochs", "lr", "batch_size", "hidden_size", "dropout", "batch_norm")
+    levers = ("optimizer", "epochs", "lr", "batch_size", "hidden_size", "dropout", "batch_norm", "schedule")
     chosen = {lever: getattr(arguments, lever) for lever in levers if getattr(arguments, lever) is not None}
+    if arguments.distortion is not None:
+        chosen["distortion"] = HANDS.times(arguments.distortion) if arguments.distortion else None
     if chosen.get("optimizer", named.optimizer) != named.optimizer:
         chosen = {"lr": LEARNING_RATES[chosen["optimizer"]], **chosen}
     return replace(named, **chosen)

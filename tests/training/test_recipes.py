@@ -8,9 +8,7 @@ import torch
 from training.augmentation import SIDE, Augment, Distortion
 from training.recipes import FAST, STUDY
 
-NOTHING = Distortion(
-    rotation_deg=0, scale=0, aspect=0, shear=0, shift_px=0, elastic_px=0, elastic_sigma_px=4, thickness=0
-)
+NOTHING = Distortion(rotation_deg=0, scale=0, shear=0, shift_px=0, elastic_px=0, elastic_sigma_px=4, thickness=0)
 
 
 def random(seed: int = 0) -> torch.Generator:
