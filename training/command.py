@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ def plain_failures(if_interrupted: str) -> Iterator[None]:
             raise
         _leave(f"error: {error.filename}: {error.strerror}; name a place that you may read and write", code=1)
     except KeyboardInterrupt:
+        if os.environ.get("RANK", "0") != "0":  # torchrun interrupts all its processes; the first one speaks
+            sys.exit(130)
         _leave(f"\ninterrupted: {if_interrupted}", code=130)
 
 

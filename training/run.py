@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -13,18 +14,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils.fusion import fuse_linear_bn_eval
 from tqdm import tqdm
 
 from model import Net
-from training import weights
+from training import processes, weights
 from training.augmentation import Augment
 from training.command import UserError
 from training.files import write_atomically
 from training.recipes import Recipe
 
 MOMENTUM = 0.9
-EPOCH_SEED_STEP = 1_000_003  # a prime, so that epochs of neighbouring seeds do not meet
+EPOCH_SEED_STEP = 1_000_003  # primes, so that epochs and processes of neighbouring seeds do not meet
+RANK_SEED_STEP = 15_485_863
+SMALLEST_SHARD = 2  # digits; batch normalisation of one is undefined. A smaller rest of an epoch is left out
 
 
 class RunError(UserError):
@@ -38,6 +42,9 @@ class Run:
     """
 
     def __init__(self, recipe: Recipe, seed: int = 0, device: str = "cpu") -> None:
+        smallest_batch = SMALLEST_SHARD * processes.count()
+        if recipe.batch_size < smallest_batch:
+            raise RunError(f"--batch-size {recipe.batch_size} is less than {smallest_batch}, two digits a process")
         _deterministic(device)
         torch.manual_seed(seed)
         self.recipe, self.seed, self.device = recipe, seed, device
@@ -46,36 +53,39 @@ class Run:
         self.norm = nn.BatchNorm1d(recipe.hidden_size, momentum=0.02) if recipe.batch_norm else nn.Identity()
         net, dropout = self.net, nn.Dropout(recipe.dropout)
         self.layers = nn.Sequential(net.fc1, self.norm, net.relu, dropout, net.fc2).to(device)
+        self.learner = DistributedDataParallel(self.layers) if processes.count() > 1 else self.layers
         self.optimizer = _optimizer(self.layers, recipe)
         self.random = torch.Generator(device)
         self.augment = Augment(recipe.distortion, self.random) if recipe.distortion else nn.Identity()
         self.epochs: list[dict[str, Any]] = []
 
     def epoch(self, pixels: Tensor, labels: Tensor) -> None:
-        """Learn from each digit once, in a new order. Raises RunError when the loss is no longer a number."""
+        """Learn from each digit once, in a new order; several processes share each batch.
+
+        Raises RunError when the loss is no longer a number.
+        """
         start_s = time.perf_counter()
-        self._draw_anew()
-        loss_sum, correct = torch.zeros(2, device=pixels.device)  # read at the end: each read waits for the device
-        order = torch.randperm(len(labels), generator=self.random, device=self.device)
-        batches = torch.split(order, self.recipe.batch_size)
+        batches = self._drawn_anew(len(labels))
+        sums = torch.zeros(3, device=pixels.device)  # read at the end: each read waits for the device
         for step, batch in enumerate(self._with_progress(batches)):
             self._set_learning_rate((len(self.epochs) + step / len(batches)) / self.recipe.epochs)
-            logits = self.layers(self.augment(pixels[batch]))
-            loss = cross_entropy(logits, labels[batch])
+            shard = batch[processes.rank() :: processes.count()]
+            logits = self.learner(self.augment(pixels[shard]))
+            loss = cross_entropy(logits, labels[shard])
             self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            # DistributedDataParallel averages over processes: what a shard weighs makes it the mean over the batch.
+            (loss * (len(shard) * processes.count() / len(batch))).backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
-            loss_sum += loss.detach() * len(batch)
-            correct += (logits.argmax(1) == labels[batch]).sum()
-        if not torch.isfinite(loss_sum):
-            raise RunError(
-                f"the loss is {loss_sum.item()} in epoch {len(self.epochs) + 1}: use a smaller --lr, and --fresh"
-            )
+            right = (logits.argmax(1) == labels[shard]).sum()
+            sums += torch.stack([loss.detach() * len(shard), right, torch.full_like(right, len(shard))])
+        loss_sum, correct, seen = processes.total(sums).tolist()
+        if not math.isfinite(loss_sum):
+            raise RunError(f"the loss is {loss_sum} in epoch {len(self.epochs) + 1}: use a smaller --lr, and --fresh")
         self.epochs.append(
             {
                 "epoch": len(self.epochs) + 1,
-                "train_loss": loss_sum.item() / len(labels),
-                "train_accuracy": correct.item() / len(labels),
+                "train_loss": loss_sum / seen,
+                "train_accuracy": correct / seen,
                 "seconds": round(time.perf_counter() - start_s, 2),
             }
         )
@@ -108,7 +118,7 @@ class Run:
         """Take up the state in `checkpoint`. Raises RunError when it belongs to another recipe or is broken."""
         anew = f"--fresh starts anew, without {checkpoint}"
         try:
-            state = weights.load_state(checkpoint)
+            state = processes.from_first(lambda: weights.load_state(checkpoint))
             if state["settings"] != self._settings():
                 raise RunError(f"an interrupted run had {_differences(state['settings'], self._settings())}: {anew}")
             self.epochs = state["epochs"]
@@ -120,18 +130,28 @@ class Run:
     def _settings(self) -> dict[str, Any]:
         return {**asdict(self.recipe), "seed": self.seed, "device": self.device}
 
-    def _draw_anew(self) -> None:
-        """Give each epoch a seed of its own, so that no checkpoint needs the state of any device's generators."""
+    def _drawn_anew(self, digits: int) -> list[Tensor]:
+        """Draw an epoch's batches, the same in every process; what is drawn next is each process's own.
+
+        Each epoch has a seed of its own, so that no checkpoint needs the state of any device's generators.
+        """
         seed = (self.seed + EPOCH_SEED_STEP * (len(self.epochs) + 1)) % 2**63
-        self.random.manual_seed(seed)  # the order and the distortions
+        self.random.manual_seed(seed)
+        order = torch.randperm(digits, generator=self.random, device=self.device)
+        if not processes.is_first():
+            seed = (seed + RANK_SEED_STEP * processes.rank()) % 2**63
+            self.random.manual_seed(seed)  # the distortions
         torch.manual_seed(seed)  # dropout
+        batches = torch.split(order, self.recipe.batch_size)
+        return [batch for batch in batches if len(batch) >= SMALLEST_SHARD * processes.count()]
 
     def _set_learning_rate(self, progress: float) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.lr_at(progress)
 
     def _with_progress(self, batches: Sequence[Tensor]) -> Iterable[Tensor]:
-        return tqdm(batches, f"epoch {len(self.epochs) + 1}", unit="batch", leave=False, disable=None)
+        silent = None if processes.is_first() else True  # None: where no terminal is
+        return tqdm(batches, f"epoch {len(self.epochs) + 1}", unit="batch", leave=False, disable=silent)
 
 
 def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> str:

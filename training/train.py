@@ -2,6 +2,7 @@
 
 python -m training.train                  # the study path's recipe: weights/mnist.pt and weights/mnist.json
 python -m training.train --recipe fast --dropout 0.1 --seed 1 --out weights/dropout.pt
+torchrun --nproc-per-node=2 -m training.train --recipe fast    # two processes share each batch
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import torch
 
-from training import mnist_data, weights
+from training import mnist_data, processes, weights
 from training.command import UserError, fraction, plain_failures, positive_float, positive_int, seed_int, strength
 from training.evaluate import evaluate
 from training.recipes import HANDS, LEARNING_RATES, RECIPES, SCHEDULES, Recipe
@@ -31,9 +32,10 @@ def train(run: Run, data: Path, out: Path, *, validate: bool = False) -> None:
     """
     out.parent.mkdir(parents=True, exist_ok=True)  # now, and not after the first epoch, if it can't be written
     checkpoint, epochs = checkpoint_path(out), run.recipe.epochs
-    if checkpoint.exists():
+    if processes.from_first(checkpoint.exists):
         run.resume(checkpoint)
-        print(f"going on after epoch {len(run.epochs)} from {checkpoint}", flush=True)
+        _say(f"going on after epoch {len(run.epochs)} from {checkpoint}")
+    processes.once_a_machine(lambda: mnist_data.fetch(data))
     mnist = mnist_data.load(data, run.device)
     if validate:
         mnist = mnist_data.held_out(mnist)
@@ -41,13 +43,21 @@ def train(run: Run, data: Path, out: Path, *, validate: bool = False) -> None:
     while len(run.epochs) < epochs:
         run.epoch(mnist.train_pixels, mnist.train_labels)
         run.epochs[-1][f"{scored_on}_accuracy"] = run.accuracy(mnist.test_pixels, mnist.test_labels)
-        run.save(checkpoint)
-        print(_line(run.epochs[-1], epochs), flush=True)
+        if processes.is_first():
+            run.save(checkpoint)
+        _say(_line(run.epochs[-1], epochs))
+    if not processes.is_first():
+        return
     net = run.trained_net()
     scores = evaluate(net, mnist.test_pixels.cpu(), mnist.test_labels.cpu(), run.recipe.temperature)
     weights.save(net, {**_report(run), scored_on: scores}, out)
     checkpoint.unlink()
-    print(f"{scores['correct']:,} of {scores['total']:,} {scored_on} digits right, {scores['accuracy']:.2%}: {out}")
+    _say(f"{scores['correct']:,} of {scores['total']:,} {scored_on} digits right, {scores['accuracy']:.2%}: {out}")
+
+
+def _say(line: str) -> None:
+    if processes.is_first():
+        print(line, flush=True)
 
 
 def checkpoint_path(out: Path) -> Path:
@@ -71,6 +81,7 @@ def _report(run: Run) -> weights.Report:
             "num_classes": weights.CLASSES,
         },
         "device": run.device,
+        "processes": processes.count(),
         "arguments": {**asdict(run.recipe), "seed": run.seed},
         "versions": weights.versions(),
         "data_sha256": mnist_data.SHA256,
@@ -125,12 +136,15 @@ def _device(name: str) -> str:
 def main(argv: Sequence[str] | None = None) -> None:
     argv = sys.argv[1:] if argv is None else argv
     arguments = _parser().parse_args(argv)
-    same_command = shlex.join(["python", "-m", "training.train", *(part for part in argv if part != "--fresh")])
+    launcher = processes.LAUNCHER if processes.launched() else ["python"]
+    same_command = shlex.join([*launcher, "-m", "training.train", *(part for part in argv if part != "--fresh")])
     with plain_failures(if_interrupted=f"this goes on after the last finished epoch:\n  {same_command}"):
-        if arguments.fresh:
-            checkpoint_path(arguments.out).unlink(missing_ok=True)
-        run = Run(_recipe(arguments), arguments.seed, _device(arguments.device))
-        train(run, arguments.data, arguments.out, validate=arguments.validate)
+        device = _device(arguments.device)
+        with processes.joined(device):
+            if arguments.fresh and processes.is_first():
+                checkpoint_path(arguments.out).unlink(missing_ok=True)
+            run = Run(_recipe(arguments), arguments.seed, device)
+            train(run, arguments.data, arguments.out, validate=arguments.validate)
 
 
 if __name__ == "__main__":
