@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,13 @@ from training.recipes import HANDS, LEARNING_RATES, RECIPES, SCHEDULES, Recipe
 from training.run import Run
 
 
-def train(run: Run, data: Path, out: Path, *, validate: bool = False) -> None:
+def train(
+    run: Run, data: Path, out: Path, *, validate: bool = False, log: Callable[[dict[str, Any]], None] | None = None
+) -> None:
     """Go through with `run`, from its checkpoint if there is one; write weights to `out` and their report beside it.
 
     `validate` learns from 50,000 digits and scores on the other 10,000: for choosing, which the test set is not for.
+    `log` is told of each epoch as soon as it is over.
     Raises DataError when MNIST can't be had, RunError when the checkpoint is of another recipe or the loss blows up.
     """
     out.parent.mkdir(parents=True, exist_ok=True)  # now, and not after the first epoch, if it can't be written
@@ -45,6 +49,8 @@ def train(run: Run, data: Path, out: Path, *, validate: bool = False) -> None:
         run.epochs[-1][f"{scored_on}_accuracy"] = run.accuracy(mnist.test_pixels, mnist.test_labels)
         if processes.is_first():
             run.save(checkpoint)
+            if log:
+                log(run.epochs[-1])
         _say(_line(run.epochs[-1], epochs))
     if not processes.is_first():
         return
@@ -58,6 +64,25 @@ def train(run: Run, data: Path, out: Path, *, validate: bool = False) -> None:
 def _say(line: str) -> None:
     if processes.is_first():
         print(line, flush=True)
+
+
+@contextmanager
+def tensorboard_log(folder: Path | None) -> Iterator[Callable[[dict[str, Any]], None] | None]:
+    """Lend what writes an epoch's figures to `folder` for TensorBoard; None where no folder is wanted."""
+    if folder is None or not processes.is_first():
+        yield None
+        return
+    from torch.utils.tensorboard import SummaryWriter  # takes a second, which only those who ask for it should wait
+
+    with SummaryWriter(str(folder)) as writer:
+        yield lambda epoch: _write_scalars(writer, epoch)
+
+
+def _write_scalars(writer: Any, epoch: dict[str, Any]) -> None:
+    for name, value in epoch.items():
+        if name != "epoch":
+            writer.add_scalar(name, value, epoch["epoch"])
+    writer.flush()
 
 
 def checkpoint_path(out: Path) -> Path:
@@ -91,7 +116,7 @@ def _report(run: Run) -> weights.Report:
     }
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Train Net on MNIST. In brackets: what is taken when nothing is said.")
     parser.add_argument("--recipe", choices=RECIPES, default="study", help="what the other options change (study)")
     parser.add_argument("--optimizer", choices=LEARNING_RATES, help="sgd has Nesterov momentum 0.9 (the recipe's)")
@@ -103,19 +128,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-norm", action=argparse.BooleanOptionalAction, help="(the recipe's)")
     parser.add_argument("--schedule", choices=SCHEDULES, help="of the learning rate (the recipe's)")
     parser.add_argument("--distortion", type=strength, help="of the training digits, 1 as in fast (the recipe's)")
+    parser.add_argument("--temperature", type=positive_float, help="of the softmax that is served (the recipe's)")
     parser.add_argument("--seed", type=seed_int, default=0, help="of all that is drawn at random (0)")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="(auto)")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder that holds MNIST/raw (data)")
     parser.add_argument("--out", type=Path, default=Path("weights/mnist.pt"), help="(weights/mnist.pt)")
     parser.add_argument("--validate", action="store_true", help="hold out 10,000 training digits and score on them")
+    parser.add_argument("--tensorboard", type=Path, metavar="FOLDER", help="log each epoch there as well")
     parser.add_argument("--fresh", action="store_true", help="forget what an interrupted run has left")
     return parser
 
 
-def _recipe(arguments: argparse.Namespace) -> Recipe:
+def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
     """Return the named recipe with what was chosen otherwise."""
     named = RECIPES[arguments.recipe]
-    levers = ("optimizer", "epochs", "lr", "batch_size", "hidden_size", "dropout", "batch_norm", "schedule")
+    levers = [field.name for field in fields(Recipe) if field.name != "distortion"]
     chosen = {lever: getattr(arguments, lever) for lever in levers if getattr(arguments, lever) is not None}
     if arguments.distortion is not None:
         chosen["distortion"] = HANDS.times(arguments.distortion) if arguments.distortion else None
@@ -124,7 +151,8 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
     return replace(named, **chosen)
 
 
-def _device(name: str) -> str:
+def usable_device(name: str) -> str:
+    """Return "cuda", "mps" or "cpu", the best there is for "auto". Raises UserError when it is not there."""
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return next(device for device, is_present in present.items() if is_present)
@@ -135,16 +163,17 @@ def _device(name: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     argv = sys.argv[1:] if argv is None else argv
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     launcher = processes.LAUNCHER if processes.launched() else ["python"]
     same_command = shlex.join([*launcher, "-m", "training.train", *(part for part in argv if part != "--fresh")])
     with plain_failures(if_interrupted=f"this goes on after the last finished epoch:\n  {same_command}"):
-        device = _device(arguments.device)
+        device = usable_device(arguments.device)
         with processes.joined(device):
             if arguments.fresh and processes.is_first():
                 checkpoint_path(arguments.out).unlink(missing_ok=True)
-            run = Run(_recipe(arguments), arguments.seed, device)
-            train(run, arguments.data, arguments.out, validate=arguments.validate)
+            run = Run(chosen_recipe(arguments), arguments.seed, device)
+            with tensorboard_log(arguments.tensorboard) as log:
+                train(run, arguments.data, arguments.out, validate=arguments.validate, log=log)
 
 
 if __name__ == "__main__":

@@ -246,3 +246,16 @@ def test_a_device_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str])
         main(["--device", "cuda"])
     assert exit_.value.code == 1
     assert "have no cuda: use --device auto" in capsys.readouterr().err
+
+
+def test_tensorboard_reads_every_epoch(tmp_path: Path, mnist_root: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    folder = tmp_path / "my board"
+    out = ["--data", str(mnist_root), "--out", str(tmp_path / "mnist.pt")]
+    main([*SMALL, "--epochs", "2", *out, "--tensorboard", str(folder)])
+    board = EventAccumulator(str(folder)).Reload()
+    epochs = json.loads((tmp_path / "mnist.json").read_bytes())["epochs"]
+    for name in ("train_loss", "train_accuracy", "test_accuracy"):
+        values = [(event.step, pytest.approx(event.value)) for event in board.Scalars(name)]
+        assert values == [(epoch["epoch"], epoch[name]) for epoch in epochs]
