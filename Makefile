@@ -32,6 +32,10 @@ train: $(installed) ## Train both nets anew; RECIPE=study, fast or best; ARGUMEN
 	$(python) -m training.train --recipe $(RECIPE) $(ARGUMENTS)
 	$(python) -m training.xor
 
+.PHONY: report
+report: weights/mnist.json ## Compare the recipes and look at the served net: report/index.html; trains what is missing
+	$(python) -m training.report $(ARGUMENTS)
+
 .PHONY: wild
 wild: weights/mnist.json ## Measure how well digits are read as people send them: photos, scans, drawings
 	$(python) -m training.wild

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, softmax
@@ -19,10 +21,23 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     return TEMPERATURES[int(losses.argmin())]
 
 
+class Reliability(NamedTuple):
+    """What `BINS` equal bins of confidence hold, each float32 [BINS]: sums over the answers in them."""
+
+    answers: Tensor
+    confidence: Tensor
+    correct: Tensor
+
+
+def reliability(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> Reliability:
+    """Sort answers by confidence: logits float32 [n, 10], labels int64 [n]."""
+    confidence, digit = softmax(logits / temperature, 1).max(1)
+    bins = (confidence * BINS).long().clamp(max=BINS - 1)
+    columns = torch.stack([torch.ones_like(confidence), confidence, (digit == labels).float()], 1)
+    return Reliability(*torch.zeros(BINS, 3, device=logits.device).index_add(0, bins, columns).unbind(1))
+
+
 def expected_calibration_error(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> float:
     """Mean distance of confidence and accuracy over `BINS` equal bins of confidence, each weighing what it holds."""
-    confidence, digit = softmax(logits / temperature, 1).max(1)
-    surplus = confidence - (digit == labels).float()
-    bins = (confidence * BINS).long().clamp(max=BINS - 1)
-    surplus_of_bin = torch.zeros(BINS, device=logits.device).index_add(0, bins, surplus)
-    return surplus_of_bin.abs().sum().item() / len(labels)
+    bins = reliability(logits, labels, temperature)
+    return (bins.confidence - bins.correct).abs().sum().item() / len(labels)
