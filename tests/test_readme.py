@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import statistics
 import subprocess
 import sys
 
@@ -86,3 +88,13 @@ def test_every_link_leads_to_a_file(root, name):
 def test_both_languages_say_the_same_commands(root):
     english, korean = ([command for command, _ in commands(read(root, name))] for name in READMES)
     assert english == korean
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_table_of_recipes_is_the_reports(root, name):
+    recipes = json.loads((root / "docs/training/report.json").read_bytes())["recipes"]
+    for recipe in recipes:
+        accuracy, error = recipe["accuracy"], statistics.mean(recipe["calibration_error"])
+        times = f"{recipe['epoch_s']:.1f} s | {min(recipe['total_s']):.0f} s"
+        figures = f"{statistics.mean(accuracy):.2%} | {min(accuracy):.2%}–{max(accuracy):.2%} | {error:.2%} | {times}"
+        assert f"| {recipe['recipe']} | {figures} |" in read(root, name)
