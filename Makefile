@@ -38,7 +38,7 @@ report: weights/mnist.json ## Compare the recipes and look at the served net: re
 
 .PHONY: wild
 wild: weights/mnist.json ## Measure how well digits are read as people send them: photos, scans, drawings
-	$(python) -m training.wild
+	$(python) -m training.wild $(ARGUMENTS)
 
 .PHONY: archive
 archive: $(archives) ## Pack weights, nets and handlers into model_store/*.mar; VERSION=2.0 names the version

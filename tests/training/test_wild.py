@@ -14,7 +14,9 @@ from digit_image import read_digit
 from training.wild import __main__ as wild
 from training.wild.kinds import KINDS
 from training.wild.negatives import NEGATIVES
+from training.wild.readers import on_this_machine
 from training.wild.samples import samples_of, wild_set
+from training.wild.steps import resized
 from training.wild.strokes import SKELETONS
 
 Mnist = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
@@ -54,8 +56,8 @@ def test_the_way_to_mnist_form_earns_what_it_costs(mnist_test: Mnist) -> None:
 
     samples = [s for kind in QUICK[:8] for s in samples_of(kind, KINDS[kind], 6, mnist_test)]
     plain, read = (
-        np.mean(list(wild.accuracy_by_kind(samples, wild.answers(samples, step, predict)).values()))
-        for step in (wild.resized, read_digit)
+        np.mean(list(wild.accuracy_by_kind(samples, on_this_machine(step, predict)(samples)).values()))
+        for step in (resized, read_digit)
     )
     assert read > 0.75
     assert read > plain + 0.4
