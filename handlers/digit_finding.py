@@ -16,13 +16,14 @@ FINDING_PX = 384  # the longer side at which the digit is looked for
 PAPER_SPANS = (None, 0.2)
 MIN_SPAN_PX = 16
 PEAKS = 2
-MIN_CONTRAST = 10.0  # grey levels across the edge of a stroke
+MIN_CONTRAST = 6  # grey levels across the edge of a stroke
 MIN_SIZE = 0.025  # of the picture's longer side
 MAX_ALONG = 0.8  # of its width and height along the picture's edge: what is more is a bar or a strip of table
 MAX_EDGE = 0.4  # of the picture's border: what covers more is a table around the paper
 MAX_CLUTTER = 2.0  # times the digit's ink: where there is more of the like, it is noise, texture or text
 MAX_OUTLINES = 9  # of the pieces and holes of one digit, specks included
 MAX_AROUND = 10.0  # times its size: the length of all outlines
+RIM_PX = 96
 PEN_LEVEL = 0.4  # of the strongest ink
 
 
@@ -142,15 +143,16 @@ def rim_contrast(mask: Pixels, grey: Pixels) -> float:
     much of its edge; the hollow outline of a thick stroke none on its inner side.
     """
     x, y, w, h = cv2.boundingRect(mask)
-    cut = slice(max(0, y - 5), y + h + 5), slice(max(0, x - 5), x + w + 5)
-    inside, pixels = mask[cut], grey[cut].astype(np.float32)
+    margin = max(5, max(w, h) // 10)
+    cut = slice(max(0, y - margin), y + h + margin), slice(max(0, x - margin), x + w + margin)
+    inside, pixels = shrunk(255 * mask[cut], RIM_PX) // 128, shrunk(grey[cut], RIM_PX).astype(np.float32)
     square = np.ones((3, 3), np.uint8)
     outside = 1 - cv2.dilate(inside, square).astype(np.float32)
     weight = cv2.blur(outside, (7, 7))
     around = cv2.blur(pixels * outside, (7, 7)) / np.maximum(weight, 1e-3)
     rim = (inside > cv2.erode(inside, square)) & (weight > 0.02)
     step = np.sort((cv2.blur(pixels, (2, 2)) - around)[rim])
-    return float(step[len(step) // 4]) if len(step) else 0.0
+    return float(step[len(step) // 8]) if len(step) else 0.0
 
 
 def no_stroke(mask: Pixels) -> bool:

@@ -87,7 +87,7 @@ def colour_drawing(write: Writer, rng: Rng) -> bytes:
 
 def blackboard(write: Writer, rng: Rng) -> bytes:
     shape = (int(rng.integers(400, 700)), int(rng.integers(500, 900)))
-    ink = write(int(rng.uniform(0.4, 0.8) * shape[0]), rng.uniform(0.04, 0.09))
+    ink = write(int(rng.uniform(0.4, 0.8) * min(shape)), rng.uniform(0.04, 0.09))
     ink = w.place(ink, shape, (rng.uniform(0.3, 0.7), 0.5)) * (0.75 + 0.25 * rng.random(shape).astype(np.float32))
     board = w.paper(shape, rng, [(0.1, 0.11, 0.11), (0.1, 0.25, 0.18)][rng.integers(2)])
     board += 0.08 * w.cloud(shape, 6, rng)[..., None]  # wiped chalk
@@ -132,7 +132,7 @@ def phone_12mp(write: Writer, rng: Rng) -> bytes:
 def screenshot(write: Writer, rng: Rng) -> bytes:
     """A drawing program's window: a title bar above, a tool bar aside."""
     shape = (int(rng.integers(350, 700)), int(rng.integers(400, 900)))
-    ink = write(int(rng.uniform(0.4, 0.75) * shape[0]), rng.uniform(0.04, 0.12))
+    ink = write(int(rng.uniform(0.4, 0.75) * min(shape)), rng.uniform(0.04, 0.12))
     page = w.lay(np.ones((*shape, 3), np.float32), w.place(ink, shape, (rng.uniform(0.4, 0.8), 0.55)), w.pick(rng))
     page[: shape[0] // 12] = (0.2, 0.22, 0.3)
     page[shape[0] // 12 :, : shape[1] // 18] = 0.85
