@@ -15,6 +15,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import orjson
 import torch
 
+import socket_reading
 from client_error import ClientError
 
 JSON = "application/json"
@@ -50,6 +51,7 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
         self.training = json.loads((model_dir / "training.json").read_text())
         weights = model_dir / context.manifest["model"]["serializedFile"]
         self.load(torch.load(weights, map_location=self.device, weights_only=True))
+        socket_reading.install()
 
     @abstractmethod
     def load(self, state: dict[str, torch.Tensor]) -> None:
