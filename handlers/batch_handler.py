@@ -122,4 +122,5 @@ def _is_describe(parts: Mapping[str, Any], headers: Mapping[str, Any]) -> bool:
 def _lower_case(headers: Mapping[str, Any]) -> dict[str, str]:
     """Bring names to lower case; TorchServe's own "explain" wins over a client's, and the parts' types are left out."""
     named = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
-    return {**named, "explain": headers.get("explain", "False")}
+    named["explain"] = headers.get("explain", "False")
+    return named
