@@ -15,6 +15,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import orjson
 import torch
 
+import socket_reading
 from client_error import ClientError
 
 JSON = "application/json"
@@ -50,6 +51,7 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
         self.training = json.loads((model_dir / "training.json").read_text())
         weights = model_dir / context.manifest["model"]["serializedFile"]
         self.load(torch.load(weights, map_location=self.device, weights_only=True))
+        socket_reading.install()
 
     @abstractmethod
     def load(self, state: dict[str, torch.Tensor]) -> None:
@@ -120,4 +122,5 @@ def _is_describe(parts: Mapping[str, Any], headers: Mapping[str, Any]) -> bool:
 def _lower_case(headers: Mapping[str, Any]) -> dict[str, str]:
     """Bring names to lower case; TorchServe's own "explain" wins over a client's, and the parts' types are left out."""
     named = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
-    return {**named, "explain": headers.get("explain", "False")}
+    named["explain"] = headers.get("explain", "False")
+    return named

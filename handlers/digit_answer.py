@@ -15,8 +15,12 @@ from open_inference import tensor
 
 
 class Predictions(NamedTuple):
-    """Probabilities, float32 [n, 10]; where asked for, each pixel's share in the answer, float32 [n, 784]."""
+    """The likeliest digits [n] and all probabilities, float32 [n, 10].
 
+    Where asked for, each pixel's share in the answer, float32 [n, 784].
+    """
+
+    digits: list[int]
     probabilities: NDArray[np.float32]
     attributions: NDArray[np.float32] | None = None
 
@@ -39,7 +43,7 @@ def npy(predictions: Predictions) -> bytes:
 def v2(predictions: Predictions, envelope: dict[str, str], wanted: Sequence[str]) -> bytes:
     """Write the output tensors that are wanted (none named: all) under the envelope of name, version and id."""
     probabilities = predictions.probabilities
-    outputs = [tensor("probabilities", probabilities), tensor("digit", probabilities.argmax(axis=1))]
+    outputs = [tensor("probabilities", probabilities), tensor("digit", np.array(predictions.digits))]
     if predictions.attributions is not None:
         outputs.append(tensor("attribution", predictions.attributions.reshape(-1, SIDE, SIDE)))
     return _dumps({**envelope, "outputs": [o for o in outputs if not wanted or o["name"] in wanted]})
@@ -48,8 +52,7 @@ def v2(predictions: Predictions, envelope: dict[str, str], wanted: Sequence[str]
 def _objects(predictions: Predictions) -> list[dict[str, Any]]:
     """Describe each digit in an object of its own."""
     answers = []
-    for i, probabilities in enumerate(predictions.probabilities):
-        digit = int(probabilities.argmax())
+    for i, (digit, probabilities) in enumerate(zip(predictions.digits, predictions.probabilities, strict=True)):
         answer = {"digit": digit, "confidence": probabilities[digit], "probabilities": probabilities}
         if predictions.attributions is not None:
             answer["attribution"] = predictions.attributions[i].reshape(SIDE, SIDE)

@@ -9,22 +9,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from numpy.typing import NDArray
+
 import instances
 import npy
 import open_inference
 import request_body
 from client_error import ClientError
 from digit_image import read_digit
-from pixels import PIXELS, Pixels, from_images, scale
+from pixels import PIXELS, from_images
 
 MAX_EXPLAINED = 100
 
 
 @dataclass(frozen=True)
 class DigitRequest:
-    """Pixels, float32 [n, 784] in [0, 1], and the form their answer takes."""
+    """Pixels [n, 784], uint8 from 0 to 255 or float32 from 0 to 1, and the form their answer takes."""
 
-    pixels: Pixels
+    pixels: NDArray[Any]
     form: Literal["one", "many", "v2", "npy"]
     id: str | None = None
     outputs: Sequence[str] = ()
@@ -53,7 +55,7 @@ def _parse_form(bodies: Mapping[str, bytes], headers: Mapping[str, str]) -> Digi
         return DigitRequest(npy.parse(body), "npy" if npy.CONTENT_TYPE in headers.get("accept", "") else "many")
     if request_body.is_json(body, content_type):
         return _parse_json(request_body.load_json(body))
-    return DigitRequest(scale(read_digit(body).reshape(1, PIXELS)), "one")
+    return DigitRequest(read_digit(body).reshape(1, PIXELS), "one")
 
 
 def _parse_json(message: Any) -> DigitRequest:

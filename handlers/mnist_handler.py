@@ -18,7 +18,7 @@ from digit_answer import Predictions
 from digit_request import DigitRequest
 from image_decoding import FORMATS
 from net import Net
-from pixels import MAX_DIGITS, PIXELS
+from pixels import MAX_DIGITS, PIXELS, stacked
 
 
 class MnistHandler(BatchHandler[DigitRequest, Predictions]):
@@ -34,12 +34,15 @@ class MnistHandler(BatchHandler[DigitRequest, Predictions]):
         return digit_request.parse(parts, headers)
 
     def predict(self, requests: Sequence[DigitRequest]) -> list[Predictions]:
-        probabilities = self._probabilities(np.concatenate([request.pixels for request in requests]))
-        ends = np.cumsum([len(request.pixels) for request in requests])[:-1]
-        return [
-            Predictions(p, self._attributions(request.pixels, p) if request.explain else None)
-            for request, p in zip(requests, np.split(probabilities, ends), strict=True)
-        ]
+        probabilities = self._probabilities(stacked([request.pixels for request in requests]))
+        digits = probabilities.argmax(axis=1).tolist()
+        predictions, start = [], 0
+        for request in requests:
+            end = start + len(request.pixels)
+            prediction = Predictions(digits[start:end], probabilities[start:end])
+            predictions.append(self._explained(request, prediction) if request.explain else prediction)
+            start = end
+        return predictions
 
     def render(self, request: DigitRequest, prediction: Predictions, request_id: str) -> Answer:
         if request.form == "one":
@@ -71,6 +74,8 @@ class MnistHandler(BatchHandler[DigitRequest, Predictions]):
         logits = self.net(torch.from_numpy(pixels).to(self.device))
         return (logits / self.temperature).softmax(dim=1).cpu().numpy()
 
-    def _attributions(self, pixels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-        target = torch.from_numpy(probabilities.argmax(axis=1)).to(self.device)
-        return integrated_gradients(self.net, torch.from_numpy(pixels).to(self.device), target).cpu().numpy()
+    def _explained(self, request: DigitRequest, prediction: Predictions) -> Predictions:
+        pixels = torch.from_numpy(stacked([request.pixels])).to(self.device)
+        target = torch.tensor(prediction.digits, device=self.device)
+        attributions = integrated_gradients(self.net, pixels, target)
+        return prediction._replace(attributions=attributions.cpu().numpy())

@@ -6,16 +6,17 @@ import io
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from client_error import ClientError
 from digit_image import SIDE
-from pixels import PIXELS, Pixels, check_count, scale
+from pixels import PIXELS, check_count
 
 CONTENT_TYPE = "application/x-npy"
 MAGIC = b"\x93NUMPY"
 
 
-def parse(body: bytes) -> Pixels:
+def parse(body: bytes) -> NDArray[np.uint8]:
     """Read an .npy file of uint8 [n, 28, 28] or [n, 784] without trusting the size its header claims."""
     stream = io.BytesIO(body)
     try:
@@ -33,4 +34,4 @@ def parse(body: bytes) -> Pixels:
     values = np.frombuffer(body, np.uint8, offset=stream.tell())
     if values.size != math.prod(shape):
         raise ClientError(f"the .npy file holds {values.size} values but its header says {list(shape)}; send it whole")
-    return scale(values.reshape(shape, order="F" if fortran_order else "C").reshape(-1, PIXELS))
+    return values.reshape(shape, order="F" if fortran_order else "C").reshape(-1, PIXELS)

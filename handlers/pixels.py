@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,14 @@ Pixels = NDArray[np.float32]
 
 def scale(pixels: NDArray[Any]) -> Pixels:
     """0 to 255 becomes 0 to 1, to the bit as torchvision's ToTensor makes it."""
-    return pixels.astype(np.float32) / np.float32(255)
+    return np.divide(pixels, np.float32(255), dtype=np.float32)
+
+
+def stacked(arrays: Sequence[NDArray[Any]]) -> Pixels:
+    """Bring several [n, 784], uint8 from 0 to 255 or float32 from 0 to 1, to one float32 from 0 to 1."""
+    if all(pixels.dtype == np.uint8 for pixels in arrays):
+        return scale(np.concatenate(arrays))
+    return np.concatenate([scale(pixels) if pixels.dtype == np.uint8 else pixels for pixels in arrays])
 
 
 def from_images(images: Mapping[str, bytes]) -> Pixels:
