@@ -19,7 +19,7 @@ from image_decoding import Pixels, decode_image
 SIDE = 28
 BOX_PX = 20
 STROKE_PX = (2.2, 3.8)  # the middle four fifths of MNIST's stroke widths
-DRAWING_PX = 160  # the digit's size while its strokes are measured and redrawn
+DRAWING_PX = 120  # the digit's size while its strokes are measured and redrawn
 INK_LEVEL = 0.5
 GROUND_PX = 48  # the longer side at which the ground around the digit is judged
 MIN_GROUND = 0.2  # of the digit's surroundings
@@ -113,7 +113,7 @@ def unevenness(away: Coverage, near: Pixels) -> float:
 
 
 def redrawn(coverage: Coverage) -> Coverage:
-    """The digit's shape at about 160 pixels, its stroke brought to MNIST's width, with an antialiased edge."""
+    """The digit's shape at about 120 pixels, its stroke brought to MNIST's width, with an antialiased edge."""
     w, h = cv2.boundingRect(np.asarray(coverage > INK_LEVEL, np.uint8))[2:]
     scale = DRAWING_PX / max(w, h)
     if scale > 1:
