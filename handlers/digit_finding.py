@@ -16,14 +16,15 @@ FINDING_PX = 384  # the longer side at which the digit is looked for
 PAPER_SPANS = (None, 0.2)
 MIN_SPAN_PX = 16
 PEAKS = 2
-MIN_CONTRAST = 6  # grey levels across the edge of a stroke
+MIN_CONTRAST = 6.0  # grey levels across the edge of a stroke
 MIN_SIZE = 0.025  # of the picture's longer side
 MAX_ALONG = 0.8  # of its width and height along the picture's edge: what is more is a bar or a strip of table
 MAX_EDGE = 0.4  # of the picture's border: what covers more is a table around the paper
 MAX_CLUTTER = 2.0  # times the digit's ink: where there is more of the like, it is noise, texture or text
 MAX_OUTLINES = 9  # of the pieces and holes of one digit, specks included
 MAX_AROUND = 10.0  # times its size: the length of all outlines
-RIM_PX = 96
+RIM_PX = 96  # the digit's longer side while its edge is measured
+MIN_ENCLOSED = 0.3  # of a frame's size: the digit in it
 PEN_LEVEL = 0.4  # of the strongest ink
 
 
@@ -107,13 +108,16 @@ def best_group(mask: Pixels, grey: Pixels) -> Digit | None:
     along = edge * (2 * sum(mask.shape) - 4) / stats[:, 2:4].sum(axis=1)  # 1 for a strip along the edge
     size = stats[:, 2:4].max(axis=1) / max(mask.shape) * np.where(along < MAX_ALONG, 1 - along, 0)
     size[0] = 0
-    main = int(size.argmax())
-    if size[main] < MIN_SIZE or edge[main] > MAX_EDGE:
+    outermost = int(size.argmax())
+    if size[outermost] < MIN_SIZE or edge[outermost] > MAX_EDGE:
         return None
-    member = belongs(stats, main) & (edge < 0.05)
+    main = enclosed(labels, stats, outermost)
+    crossing = (stats[:, 2] == mask.shape[1]) | (stats[:, 3] == mask.shape[0])  # rules, from border to border
+    member = belongs(stats, main) & (edge < 0.05) & ~crossing
+    member[outermost] = False
     member[main] = True
     other = ~member & (along < 0.5)
-    other[0] = False
+    other[[0, outermost]] = False
     if stats[other, 4].sum() > MAX_CLUTTER * stats[member, 4].sum():
         return None
     chosen = np.asarray(member[labels], np.uint8)
@@ -123,6 +127,17 @@ def best_group(mask: Pixels, grey: Pixels) -> Digit | None:
     x, y, w, h = cv2.boundingRect(chosen)
     digit = Digit(chosen, (x, y, w, h), contrast, float(size[main]) * contrast**2)
     return digit._replace(score=0.1 * digit.score) if sheet_like(digit) else digit
+
+
+def enclosed(labels: npt.NDArray[np.int32], stats: npt.NDArray[np.int32], outer: int) -> int:
+    """The component itself, or a large one in its holes: no digit encloses ink, so then it is a frame."""
+    x, y, w, h = stats[outer, :4]
+    cut = labels[y : y + h, x : x + w]
+    outline = cv2.findContours(np.asarray(cut == outer, np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    filled = cv2.drawContours(np.zeros(cut.shape, np.uint8), outline, -1, 1, cv2.FILLED)
+    held = np.unique(cut[(filled > 0) & (cut > 0)])  # the component is among them
+    size = stats[held, 2:4].max(axis=1) * (held != outer)
+    return int(held[size.argmax()]) if size.max() > MIN_ENCLOSED * max(w, h) else outer
 
 
 def belongs(stats: npt.NDArray[np.int32], main: int) -> npt.NDArray[np.bool_]:
@@ -137,7 +152,7 @@ def belongs(stats: npt.NDArray[np.int32], main: int) -> npt.NDArray[np.bool_]:
 
 
 def rim_contrast(mask: Pixels, grey: Pixels) -> float:
-    """The step in grey levels across the ink's edge, where it is lower than on three quarters of the edge.
+    """The step in grey levels across the ink's edge, where it is lower than on seven eighths of the edge.
 
     A pen's stroke has its step all around; a slice of a shade, or a stroke grown together with one, hardly any on
     much of its edge; the hollow outline of a thick stroke none on its inner side.

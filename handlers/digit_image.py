@@ -19,8 +19,11 @@ from image_decoding import Pixels, decode_image
 SIDE = 28
 BOX_PX = 20
 STROKE_PX = (2.2, 3.8)  # the middle four fifths of MNIST's stroke widths
-DRAWING_PX = 160  # the digit's size while its strokes are measured and redrawn
+DRAWING_PX = 120  # the digit's size while its strokes are measured and redrawn
 INK_LEVEL = 0.5
+GROUND_PX = 48  # the longer side at which the ground around the digit is judged
+MIN_GROUND = 0.2  # of the digit's surroundings
+MAX_UNEVENNESS = 0.18  # of the way from paper to ink: what is on more uneven ground is part of a scene
 Coverage = npt.NDArray[np.float32]  # [h, w], 0 paper to 1 ink
 
 
@@ -62,10 +65,11 @@ def enlarged(picture: Pixels) -> Pixels:
     return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def coverage_of(picture: Pixels, mask: Pixels) -> Coverage:
+def coverage_of(picture: Pixels, mask: Pixels) -> Coverage | None:
     """How far each pixel around the digit is from paper towards ink, cut to the digit with a margin.
 
-    Paper and ink have a colour each; a pixel's coverage is its projection on the way from one to the other.
+    Paper and ink have a colour each; a pixel's coverage is its projection on the way from one to the other. None where
+    the ground is no paper.
     """
     x, y, w, h = cv2.boundingRect(mask)
     margin = max(2, round(0.15 * max(w, h)))
@@ -77,8 +81,11 @@ def coverage_of(picture: Pixels, mask: Pixels) -> Coverage:
     paper = local_paper(pixels, near)
     core = cv2.erode(mask, np.ones((3, 3), np.uint8))
     inside = core > 0 if np.count_nonzero(core) > 0.2 * np.count_nonzero(mask) else mask > 0
-    way = (pixels - paper)[inside].mean(axis=0)
-    coverage = (pixels - paper) @ way / max(float(way @ way), 1e-9)
+    away = pixels - paper
+    way = away[inside].mean(axis=0)
+    if unevenness(away, near) > MAX_UNEVENNESS * float(np.linalg.norm(way)):
+        return None
+    coverage = away @ way / max(float(way @ way), 1e-9)
     return np.where(near > 0, np.clip(coverage, 0, 1), 0).astype(np.float32)
 
 
@@ -92,8 +99,21 @@ def local_paper(pixels: Pixels, near: Pixels) -> Coverage:
     return np.where(weight > 1e-3, total / np.maximum(weight, 1e-3), overall).astype(np.float32)
 
 
+def unevenness(away: Coverage, near: Pixels) -> float:
+    """The median difference between the ground and its local mean, grain and noise averaged out, [h, w, c] of it given.
+
+    0 where the digit and its soft edge leave too little ground to tell.
+    """
+    scale = min(1.0, GROUND_PX / max(near.shape))
+    size = max(1, round(near.shape[1] * scale)), max(1, round(near.shape[0] * scale))
+    small = cv2.resize(away, size, interpolation=cv2.INTER_AREA).reshape(size[0] * size[1], -1)
+    ink = cv2.resize(near * 255, size, interpolation=cv2.INTER_AREA)
+    ground = cv2.dilate(ink, np.ones((5, 5), np.uint8)).ravel() == 0
+    return float(np.median(np.linalg.norm(small[ground], axis=1))) if ground.mean() > MIN_GROUND else 0.0
+
+
 def redrawn(coverage: Coverage) -> Coverage:
-    """The digit's shape at about 160 pixels, its stroke brought to MNIST's width, with an antialiased edge."""
+    """The digit's shape at about 120 pixels, its stroke brought to MNIST's width, with an antialiased edge."""
     w, h = cv2.boundingRect(np.asarray(coverage > INK_LEVEL, np.uint8))[2:]
     scale = DRAWING_PX / max(w, h)
     if scale > 1:

@@ -84,15 +84,16 @@ def check_header(image: Image.Image, data: bytes) -> None:
 def working_pixels(image: Image.Image) -> Pixels:
     """Decode, turn upright, reduce and flatten a checked image."""
     if image.format == "JPEG":
-        image.draft(None, (WORKING_SIDE_PX, WORKING_SIDE_PX))  # libjpeg decodes at 1/2, 1/4 or 1/8
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode[0] in "IF":
-        return reduced(eight_bits(np.asarray(upright)))
-    if upright.has_transparency_data:
-        premultiplied = reduced(np.asarray(upright.convert("RGBA").convert("RGBa")))
+        shrink = max(image.size) / WORKING_SIDE_PX
+        image.draft(None, (int(image.width / shrink), int(image.height / shrink)))  # libjpeg decodes at 1/2, 1/4 or 1/8
+    ImageOps.exif_transpose(image, in_place=True)  # in place, and below no conversion to the same mode: it would copy
+    if image.mode[0] in "IF":
+        return reduced(eight_bits(np.asarray(image)))
+    if image.has_transparency_data:
+        premultiplied = reduced(np.asarray(image.convert("RGBA").convert("RGBa")))
         return without_colour_if_grey(on_background(premultiplied))
-    grey = upright.mode in ("1", "L")
-    return without_colour_if_grey(reduced(np.asarray(upright.convert("L" if grey else "RGB"))))
+    mode = "L" if image.mode in ("1", "L") else "RGB"
+    return without_colour_if_grey(reduced(np.asarray(image if image.mode == mode else image.convert(mode))))
 
 
 def eight_bits(deep: npt.NDArray[np.generic]) -> Pixels:
