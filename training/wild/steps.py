@@ -36,9 +36,9 @@ def found_ink(data: bytes) -> digit_image.Coverage:
     """The ink of the digit that was found, its paper taken away."""
     picture = digit_image.enlarged(decode_image(data))
     mask = find_digit(picture)
-    if mask is None:
+    coverage = None if mask is None else digit_image.coverage_of(picture, mask)
+    if coverage is None:
         raise ClientError("no digit found")
-    coverage = digit_image.coverage_of(picture, mask)
     x, y, w, h = cv2.boundingRect(np.asarray(coverage > digit_image.INK_LEVEL, np.uint8))
     return coverage[y : y + h, x : x + w]
 
