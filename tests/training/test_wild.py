@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +13,12 @@ from PIL import Image
 
 from client_error import ClientError
 from digit_image import read_digit
-from training.wild import __main__ as wild
+from training.wild.__main__ import main
 from training.wild.kinds import KINDS
-from training.wild.negatives import NEGATIVES
+from training.wild.negatives import NEGATIVES, negatives_of
 from training.wild.samples import samples_of, wild_set
+from training.wild.scores import accuracy_by_kind, answers, auroc
+from training.wild.steps import STEPS
 from training.wild.strokes import SKELETONS
 
 Mnist = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
@@ -54,8 +58,8 @@ def test_the_way_to_mnist_form_earns_what_it_costs(mnist_test: Mnist) -> None:
 
     samples = [s for kind in QUICK[:8] for s in samples_of(kind, KINDS[kind], 6, mnist_test)]
     plain, read = (
-        np.mean(list(wild.accuracy_by_kind(samples, wild.answers(samples, step, predict)).values()))
-        for step in (wild.resized, read_digit)
+        np.mean(list(accuracy_by_kind(samples, answers(samples, step, predict)).values()))
+        for step in (STEPS["plain resize"], read_digit)
     )
     assert read > 0.75
     assert read > plain + 0.4
@@ -63,7 +67,7 @@ def test_the_way_to_mnist_form_earns_what_it_costs(mnist_test: Mnist) -> None:
 
 @pytest.mark.parametrize("kind", ["blank", "gradient", "noise"])
 def test_what_plainly_holds_no_digit_is_refused(kind: str) -> None:
-    for sample in wild.negatives_of(kind, 5):
+    for sample in negatives_of(kind, 5):
         with pytest.raises(ClientError, match="no digit found"):
             read_digit(sample.data)
 
@@ -75,5 +79,25 @@ def test_every_negative_is_an_image_file() -> None:
 
 def test_auroc_is_one_for_parted_and_half_for_equal_scores() -> None:
     high, low = np.array([0.8, 0.9], np.float32), np.array([0.1, 0.2], np.float32)
-    assert wild.auroc(high, low) == 1
-    assert wild.auroc(high, high) == 0.5
+    assert auroc(high, low) == 1
+    assert auroc(high, high) == 0.5
+
+
+def test_a_server_that_is_not_there_is_named(mnist_root: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["--url", "http://127.0.0.1:9", "--data", str(mnist_root), "--weights", str(root / "weights/mnist.pt")])
+    assert exit_.value.code == 1
+    assert "http://127.0.0.1:9 gives no prediction (ConnectionError)" in capsys.readouterr().err
+
+
+def test_the_results_are_written_as_they_are_printed(
+    mnist_root: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, weights = tmp_path / "wild.json", root / "weights/mnist.pt"
+    main(["--count", "1", "--data", str(mnist_root), "--weights", str(weights), "--json", str(file)])
+    results = json.loads(file.read_text())
+    assert results["count"] == 1
+    assert results["command"][:3] == ["python", "-m", "training.wild"]
+    assert list(results["accuracy"]["plain resize"]) == list(KINDS)
+    assert list(results["negatives"]) == list(NEGATIVES)
+    assert f"refused: {results['digits_refused']} of {len(KINDS)} digits" in capsys.readouterr().out
