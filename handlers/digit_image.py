@@ -49,12 +49,16 @@ def is_mnist_form(picture: Pixels) -> bool:
 
 def to_mnist_form(picture: Pixels) -> Pixels:
     """Find the digit in a picture [h, w] or [h, w, 3] of any size and redraw it as uint8 [28, 28]."""
-    picture = enlarged(picture)
+    return centred(boxed(redrawn(ink_of_digit(enlarged(picture)))))
+
+
+def ink_of_digit(picture: Pixels) -> Coverage:
+    """The coverage of the digit that is found, with a margin; raises ClientError when there is none."""
     mask = find_digit(picture)
     coverage = None if mask is None else coverage_of(picture, mask)
     if coverage is None or coverage.max() <= INK_LEVEL:
         raise ClientError("no digit found in the image; send one digit that stands out from its background")
-    return centred(boxed(redrawn(coverage)))
+    return coverage
 
 
 def enlarged(picture: Pixels) -> Pixels:

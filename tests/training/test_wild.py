@@ -13,7 +13,7 @@ from client_error import ClientError
 from digit_image import read_digit
 from training.wild import __main__ as wild
 from training.wild.kinds import KINDS
-from training.wild.negatives import NEGATIVES
+from training.wild.negatives import NEGATIVES, negatives_of
 from training.wild.readers import on_this_machine
 from training.wild.samples import samples_of, wild_set
 from training.wild.steps import resized
@@ -65,7 +65,7 @@ def test_the_way_to_mnist_form_earns_what_it_costs(mnist_test: Mnist) -> None:
 
 @pytest.mark.parametrize("kind", ["blank", "gradient", "noise"])
 def test_what_plainly_holds_no_digit_is_refused(kind: str) -> None:
-    for sample in wild.negatives_of(kind, 5):
+    for sample in negatives_of(kind, 5):
         with pytest.raises(ClientError, match="no digit found"):
             read_digit(sample.data)
 

@@ -25,9 +25,9 @@ from training import mnist_data, weights
 from training.command import plain_failures, positive_int
 from training.files import write_atomically
 from training.wild.kinds import KINDS
-from training.wild.negatives import NEGATIVES
+from training.wild.negatives import NEGATIVES, negatives_of
 from training.wild.readers import Probabilities, Reader, on_this_machine, over_http, predictor
-from training.wild.samples import SEED, Sample, wild_set
+from training.wild.samples import Sample, wild_set
 from training.wild.steps import STEPS
 
 
@@ -41,11 +41,6 @@ def auroc(positive: npt.NDArray[np.float32], negative: npt.NDArray[np.float32]) 
     """The chance that a positive scores above a negative, ties half (Mann and Whitney, 1947)."""
     above = (positive[:, None] > negative[None]).mean() + 0.5 * (positive[:, None] == negative[None]).mean()
     return float(above)
-
-
-def negatives_of(name: str, count: int) -> list[Sample]:
-    rng = np.random.default_rng([SEED, *name.encode()])
-    return [Sample(name, "negative", -1, NEGATIVES[name](rng)) for _ in range(count)]
 
 
 def measured(readers: dict[str, Reader], samples: list[Sample], negatives: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from training.wild import scenes as w
+from training.wild.samples import SEED, Sample
 from training.wild.scenes import Rng
 from training.wild.strokes import LETTERS, draw
 
@@ -62,3 +63,8 @@ def letter(rng: Rng) -> bytes:
 NEGATIVES: dict[str, Callable[[Rng], bytes]] = {
     f.__name__: f for f in (blank, empty_page, empty_ruled_page, gradient, noise, photo, letter)
 }
+
+
+def negatives_of(name: str, count: int) -> list[Sample]:
+    rng = np.random.default_rng([SEED, *name.encode()])
+    return [Sample(name, "negative", -1, NEGATIVES[name](rng)) for _ in range(count)]

@@ -10,8 +10,6 @@ import numpy as np
 from PIL import Image
 
 import digit_image
-from client_error import ClientError
-from digit_finding import find_digit
 from image_decoding import Pixels, decode_image
 
 Read = Callable[[bytes], Pixels]  # an image file -> uint8 [28, 28]; raises ClientError
@@ -34,11 +32,7 @@ def with_polarity(data: bytes) -> Pixels:
 
 def found_ink(data: bytes) -> digit_image.Coverage:
     """The ink of the digit that was found, its paper taken away."""
-    picture = digit_image.enlarged(decode_image(data))
-    mask = find_digit(picture)
-    coverage = None if mask is None else digit_image.coverage_of(picture, mask)
-    if coverage is None:
-        raise ClientError("no digit found")
+    coverage = digit_image.ink_of_digit(digit_image.enlarged(decode_image(data)))
     x, y, w, h = cv2.boundingRect(np.asarray(coverage > digit_image.INK_LEVEL, np.uint8))
     return coverage[y : y + h, x : x + w]
 
