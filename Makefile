@@ -47,11 +47,15 @@ archive: $(archives) ## Pack weights, nets and handlers into model_store/*.mar; 
 predict: $(installed) ## Ask the running server: make predict IMAGE=samples/7.png
 	@$(python) -m serving predict "$(or $(IMAGE),$(error say which image: make predict IMAGE=samples/7.png))"
 
+.PHONY: bench
+bench: $(archives) ## Measure this server beside its peers (Linux, wrk); ARGUMENTS='--peers ours,mosec --rounds 1 --name quick'
+	$(python) -m benchmarks $(ARGUMENTS)
+
 .PHONY: check
 check: $(installed) ## Lint, formatting and types; writes nothing
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m mypy -p model -p training -p serving
+	$(python) -m mypy -p model -p training -p serving -p benchmarks
 	$(python) -m mypy handlers/*.py
 
 .PHONY: fix

@@ -1,4 +1,4 @@
-"""This server and its peers side by side: rounds in turn, results, table and pictures.
+"""Our server and its peers side by side: rounds in turn, results, table and pictures.
 
 python -m benchmarks --peers ours,mosec --rounds 1 --seconds 3 --name quick
 """
@@ -6,16 +6,17 @@ python -m benchmarks --peers ours,mosec --rounds 1 --seconds 3 --name quick
 from __future__ import annotations
 
 import argparse
+import functools
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from tqdm import tqdm
 
 from benchmarks import closed_loop, growth, report
-from benchmarks.environments import install, is_installed
+from benchmarks.environments import base_python, install, is_installed
 from benchmarks.failure import BenchmarkError
 from benchmarks.peer import PEERS, Peer
 from benchmarks.results import FOLDER, Results
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plan = Plan(args.connections, args.rates, args.seconds, args.warm_up)
         settings = {"peers": args.peers, "rounds": args.rounds, "growth": not args.no_growth, **vars(plan)}
         results = Results(FOLDER / f"{args.name}.jsonl", settings, resume=args.resume)
-        peers = [peer for peer in PEERS if peer.name in args.peers]
+        peers = [peer for peer in PEERS if peer.name in args.peers and can_run(peer)]
         prepare(peers)
         run_rounds(peers, args.rounds, plan, results)
         if not args.no_growth:
@@ -50,6 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted: every server is stopped; the same command with --resume goes on", file=sys.stderr)
         return 130
+
+
+def can_run(peer: Peer) -> bool:
+    if base_python(peer) is None:
+        print(f"{peer.name} is left out: it needs a Python with a shared library, as Debian's python3 is")
+        return False
+    return True
 
 
 def prepare(peers: Sequence[Peer]) -> None:
@@ -69,9 +77,14 @@ def run_rounds(peers: Sequence[Peer], rounds: int, plan: Plan, results: Results)
     with tqdm(turns, "measuring", unit="visit", smoothing=0.1) as bar:
         for number, peer in bar:
             if not results.has(kind="visit", peer=peer.name, round=number):
-                record = visit(peer, plan, lambda step, n=number, p=peer: bar.set_postfix_str(f"{n}, {p.name}: {step}"))
+                say = functools.partial(_say, bar, f"round {number}, {peer.name}")
+                record = visit(peer, plan, say)
                 results.add({"kind": "visit", "peer": peer.name, "round": number, **record})
                 time.sleep(COOL_DOWN_S)
+
+
+def _say(bar: tqdm[Any], where: str, step: str) -> None:
+    bar.set_postfix_str(f"{where}: {step}")
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -8,7 +8,6 @@ Debian has no wrk2; k6 and autocannon count from the actual sending.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -126,14 +125,18 @@ def percentiles_ms(latencies_s: Sequence[float]) -> dict[str, float | None]:
     return dict(zip(names, map(float, values), strict=True))
 
 
-def judge(digits: Sequence[int], read: Callable[[Any], int]) -> Callable[[int, bytes], bool]:
+def judge(digits: Sequence[int], read: Callable[[bytes], int]) -> Callable[[int, bytes], bool]:
     """Whether an answer names the digit of its request."""
-    return lambda number, body: read(json.loads(body)) == digits[number % len(digits)]
+    return lambda number, body: read(body) == digits[number % len(digits)]
 
 
 def run(load: OpenLoop, rate: float, seconds: float, connections: int = 256) -> dict[str, Any]:
-    """What became of the requests that were due: `success` is the share answered 200 within the time and the drain."""
     uvloop.run(load.run(rate, seconds, connections))
+    return summary(load, rate)
+
+
+def summary(load: OpenLoop, rate: float) -> dict[str, Any]:
+    """What became of the requests that were due: `success` is the share answered 200 within the time and the drain."""
     answered = len(load.latencies)
     due = answered + load.refused + load.broken + load.unanswered
     return {

@@ -25,7 +25,8 @@ class Peer:
     options: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "image/png"})
     encode: Callable[[bytes], bytes] = bytes  # an image file as this server wants it
-    digit: Callable[[Any], int] = lambda answer: int(answer["digit"])
+    digit: Callable[[bytes], int] = lambda body: int(json.loads(body)["digit"])
+    needs_shared_python: bool = False  # one with libpython*.so, as Debian's is and pyenv's is not
 
     @property
     def requirements(self) -> Path:
@@ -58,8 +59,14 @@ PEERS = (
         *("bentoml", "bentoml_server", "/predict", "bentoml", "bentoml"),
         headers=JSON,
         encode=_in_json(lambda text: {"images": [text]}),
-        digit=lambda answer: int(answer[0]["digit"]),
+        digit=lambda body: int(json.loads(body)[0]["digit"]),
     ),
     Peer("fastapi", "fastapi_server", "/predict", "fastapi", "fastapi"),
     Peer("ray", "ray_server", "/", "ray", "ray"),
+    Peer(
+        *("triton", "triton_server", "/v2/models/mnist/infer", "nvidia-pytriton", "triton"),
+        headers={"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": "0"},  # a raw request
+        digit=lambda body: int.from_bytes(body[-8:], "little"),  # the last output tensor, INT64 [1, 1]
+        needs_shared_python=True,
+    ),
 )

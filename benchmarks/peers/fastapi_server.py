@@ -1,4 +1,4 @@
-"""FastAPI on uvicorn: two processes, each request on its own (there is no batching), answers through a response model."""
+"""FastAPI on uvicorn: two processes, no batching (there is none), answers through a response model."""
 
 from __future__ import annotations
 

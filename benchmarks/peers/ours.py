@@ -1,4 +1,4 @@
-"""This project's own server as `make serve` runs it, with the one model that its peers have too."""
+"""The project's own server as `make serve` runs it, with the one model that its peers have too."""
 
 from __future__ import annotations
 
