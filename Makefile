@@ -64,10 +64,10 @@ fix: $(installed) ## Mend what check can mend by itself
 	$(python) -m ruff format .
 
 .PHONY: lock
-lock: $(installed) ## Write requirements/*.txt anew from requirements/*.in
-	for name in uv serve dev; do \
+lock: $(installed) ## Write requirements/*.txt anew from their *.in, those of the benchmark's peers too
+	for name in $(addprefix requirements/,uv serve dev) $(basename $(wildcard benchmarks/requirements/*.in)); do \
 	  .venv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
-	    --no-annotate --no-header requirements/$$name.in -o requirements/$$name.txt; \
+	    --no-annotate --no-header $$name.in -o $$name.txt; \
 	done
 
 .PHONY: clean

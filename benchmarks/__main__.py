@@ -119,7 +119,9 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rates", type=_numbers(float), default=[500.0, 3000.0], help="requests/s of the open loop")
     parser.add_argument("--rounds", type=int, default=5, help="visits to each peer")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
-    parser.add_argument("--warm-up", type=float, default=6.0, help="seconds of load before the first measurement")
+    parser.add_argument(
+        "--warm-up", type=float, default=30.0, help="seconds, at most, until the throughput rises no more"
+    )
     parser.add_argument("--no-growth", action="store_true", help="leave out batch sizes, image sizes, workers")
     parser.add_argument("--name", default="bench", help="of the files in benchmarks/results/")
     parser.add_argument("--resume", action="store_true", help="go on with what an interrupted run left")

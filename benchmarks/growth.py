@@ -13,6 +13,7 @@ from benchmarks import closed_loop
 from benchmarks.peer import PEERS, Peer
 from benchmarks.results import Results
 from benchmarks.server import SAMPLES, Server
+from benchmarks.visit import warm_up
 from benchmarks.workloads import PHOTO_SIDES, bulk, images_per_s_without_server, photo
 from serving.client import Client
 
@@ -21,7 +22,8 @@ BULK_CONNECTIONS = (1, 4)
 CONNECTIONS = (1, 4, 16, 64, 256, 1024)
 WORKERS = (1, 2, 3)
 PHOTO_CONNECTIONS = 4
-WARM_UP_S = 6.0
+LONGEST_WARM_UP_S = 30.0
+SETTLE_S = 3.0
 BY_NAME = {peer.name: peer for peer in PEERS}
 OURS = BY_NAME["ours"]
 BULK = dataclasses.replace(OURS, headers={"Content-Type": "application/x-npy", "Accept": "application/x-npy"})
@@ -72,7 +74,7 @@ def over_workers(seconds: float) -> list[Point]:
     with _warm(OURS) as server, Client(management=f"http://127.0.0.1:{server.port + 1}") as client:
         for workers in WORKERS:
             client.scale("mnist", workers)
-            closed_loop.run(server.port, _digits(server), 64, WARM_UP_S / 2)
+            closed_loop.run(server.port, _digits(server), 64, SETTLE_S)
             measured = closed_loop.run(server.port, _digits(server), 64, seconds)
             points.append({"workers": workers, "memory_mb": server.tree.memory_mb(), **measured})
     return points
@@ -81,7 +83,7 @@ def over_workers(seconds: float) -> list[Point]:
 @contextmanager
 def _warm(peer: Peer) -> Iterator[Server]:
     with Server(peer) as server:
-        closed_loop.run(server.port, _digits(server), 64, WARM_UP_S)
+        warm_up(server, _digits(server), LONGEST_WARM_UP_S)
         yield server
 
 

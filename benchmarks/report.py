@@ -72,8 +72,8 @@ def caption(records: Sequence[Record]) -> str:
         f"`{run['command']}`, {run['date'][:10]}, commit {run['commit']}. {machine['cpu']}, {machine['cores']} cores "
         f"shared by server and load generator, {machine['memory_gb']} GB, Linux {machine['kernel']}; Python "
         f"{run['python']}, torch {run['torch']}. Medians of {settings['rounds']} alternating rounds, "
-        f"{settings['seconds']:g} s each after {settings['warm_up_s']:g} s of warm-up, one 28×28 PNG a request, every "
-        f"server with two workers and the same net. {versions}.\n"
+        f"{settings['seconds']:g} s each, after a warm-up until the throughput rose no more, one 28×28 PNG a "
+        f"request, every server with two workers and the same net. {versions}.\n"
     )
 
 

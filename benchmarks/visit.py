@@ -14,6 +14,8 @@ from benchmarks.peer import Peer
 from benchmarks.server import SAMPLES, Server
 
 WARM_UP_CONNECTIONS = 64
+WARM_UP_STEP_S = 3.0
+WARM_UP_GAIN = 1.05
 PROBE_INTERVAL_S = 0.05
 
 
@@ -25,10 +27,6 @@ class Plan:
     rates: Sequence[float]
     seconds: float
     warm_up_s: float
-
-    @property
-    def duration_s(self) -> float:
-        return self.warm_up_s + self.seconds * (len(self.connections) + len(self.rates))
 
 
 class Probe(threading.Thread):
@@ -64,7 +62,7 @@ def visit(peer: Peer, plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
     with Server(peer) as server:
         requests = [server.request(path.read_bytes()) for path in SAMPLES.values()]
         say("warming up")
-        closed_loop.run(server.port, requests, WARM_UP_CONNECTIONS, plan.warm_up_s)
+        warm_up_s = warm_up(server, requests, plan.warm_up_s)
         closed = []
         for connections in plan.connections:
             say(f"{connections} connections")
@@ -73,7 +71,20 @@ def visit(peer: Peer, plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
         for rate in plan.rates:
             say(f"{rate:g} requests/s")
             opened.append(measure_open(server, requests, rate, plan.seconds))
-        return {"ready_s": server.ready_s, "memory_mb": server.tree.memory_mb(), "closed": closed, "open": opened}
+        once = {"ready_s": server.ready_s, "warm_up_s": warm_up_s, "memory_mb": server.tree.memory_mb()}
+        return {**once, "closed": closed, "open": opened}
+
+
+def warm_up(server: Server, requests: Sequence[bytes], longest_s: float) -> float:
+    """Load the server until its throughput rises no more: Java compiles for a while, others are warm at once."""
+    best, spent_s = 0.0, 0.0
+    while spent_s < longest_s:
+        reached = closed_loop.run(server.port, requests, WARM_UP_CONNECTIONS, WARM_UP_STEP_S)["requests_per_s"]
+        spent_s += WARM_UP_STEP_S
+        if reached <= best * WARM_UP_GAIN:
+            break
+        best = max(best, reached)
+    return spent_s
 
 
 def measure_closed(server: Server, requests: Sequence[bytes], connections: int, seconds: float) -> dict[str, Any]:
