@@ -51,6 +51,10 @@ predict: $(installed) ## Ask the running server: make predict IMAGE=samples/7.pn
 bench: $(archives) ## Measure this server beside its peers (Linux, wrk); ARGUMENTS='--peers ours,mosec --rounds 1 --name quick'
 	$(python) -m benchmarks $(ARGUMENTS)
 
+.PHONY: bench-gpu
+bench-gpu: $(archives) ## The same server on a GPU: digits a second in bulk, and where the time goes
+	$(python) -m benchmarks.gpu $(ARGUMENTS)
+
 .PHONY: check
 check: $(installed) ## Lint, formatting and types; writes nothing
 	$(python) -m ruff check .

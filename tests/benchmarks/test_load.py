@@ -28,7 +28,9 @@ def requests(server):
 
 def test_percentiles_are_values_that_occurred():
     latencies = [n / 1000 for n in range(1, 1001)]
-    assert open_loop.percentiles_ms(latencies) == pytest.approx({"p50_ms": 500, "p99_ms": 990, "p999_ms": 999}, rel=0.002)
+    assert open_loop.percentiles_ms(latencies) == pytest.approx(
+        {"p50_ms": 500, "p99_ms": 990, "p999_ms": 999}, rel=0.002
+    )
 
 
 def test_no_answer_has_no_percentile():
