@@ -47,11 +47,19 @@ archive: $(archives) ## Pack weights, nets and handlers into model_store/*.mar; 
 predict: $(installed) ## Ask the running server: make predict IMAGE=samples/7.png
 	@$(python) -m serving predict "$(or $(IMAGE),$(error say which image: make predict IMAGE=samples/7.png))"
 
+.PHONY: bench
+bench: $(archives) ## Measure this server beside its peers (Linux, wrk); ARGUMENTS='--peers ours,mosec --rounds 1 --name quick'
+	$(python) -m benchmarks $(ARGUMENTS)
+
+.PHONY: bench-gpu
+bench-gpu: $(archives) ## The same server on a GPU: digits a second in bulk, and where the time goes
+	$(python) -m benchmarks.gpu $(ARGUMENTS)
+
 .PHONY: check
 check: $(installed) ## Lint, formatting and types; writes nothing
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m mypy -p model -p training -p serving
+	$(python) -m mypy -p model -p training -p serving -p benchmarks
 	$(python) -m mypy handlers/*.py
 
 .PHONY: fix
@@ -60,10 +68,10 @@ fix: $(installed) ## Mend what check can mend by itself
 	$(python) -m ruff format .
 
 .PHONY: lock
-lock: $(installed) ## Write requirements/*.txt anew from requirements/*.in
-	for name in uv serve dev; do \
+lock: $(installed) ## Write requirements/*.txt anew from their *.in, those of the benchmark's peers too
+	for name in $(addprefix requirements/,uv serve dev) $(basename $(wildcard benchmarks/requirements/*.in)); do \
 	  .venv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
-	    --no-annotate --no-header requirements/$$name.in -o requirements/$$name.txt; \
+	    --no-annotate --no-header $$name.in -o $$name.txt; \
 	done
 
 .PHONY: clean

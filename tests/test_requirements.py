@@ -6,7 +6,9 @@ import re
 
 import pytest
 
-FILES = ("uv.txt", "serve.txt", "dev.txt")
+OWN = ("uv.txt", "serve.txt", "dev.txt")
+PEERS = ("bentoml", "fastapi", "litserve", "mosec", "ray", "triton")
+FILES = (*(f"requirements/{name}" for name in OWN), *(f"benchmarks/requirements/{name}.txt" for name in PEERS))
 
 
 def pins(text):
@@ -15,7 +17,7 @@ def pins(text):
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_requirement_is_pinned_and_hashed(root, name):
-    text = (root / "requirements" / name).read_text()
+    text = (root / name).read_text()
     entries = [entry for entry in re.split(r"\n(?=\S)", text) if entry.strip()]
     assert entries
     for entry in entries:

@@ -1,0 +1,135 @@
+"""Our server and its peers side by side: rounds in turn, results, table and pictures.
+
+python -m benchmarks --peers ours,mosec --rounds 1 --seconds 3 --name quick
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeVar
+
+from tqdm import tqdm
+
+from benchmarks import closed_loop, growth, report
+from benchmarks.environments import base_python, install, is_installed
+from benchmarks.failure import BenchmarkError
+from benchmarks.peer import PEERS, Peer
+from benchmarks.results import FOLDER, Results
+from benchmarks.server import Server
+from benchmarks.visit import Plan, visit
+
+Number = TypeVar("Number", int, float)
+NAMES = [peer.name for peer in PEERS]
+COOL_DOWN_S = 1.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    args = _parse_arguments(arguments)
+    signal.signal(signal.SIGINT, _interrupt)  # a background job starts with SIGINT ignored
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        closed_loop.check()
+        plan = Plan(args.connections, args.rates, args.seconds, args.warm_up)
+        settings = {"peers": args.peers, "rounds": args.rounds, "growth": not args.no_growth, **vars(plan)}
+        results = Results(FOLDER / f"{args.name}.jsonl", settings, resume=args.resume)
+        peers = [peer for peer in PEERS if peer.name in args.peers and can_run(peer)]
+        prepare(peers)
+        run_rounds(peers, args.rounds, plan, results)
+        if not args.no_growth:
+            growth.run(results, args.seconds)
+        report.write(results.path)
+        print(f"the table and the pictures are beside {results.path}")
+        return 0
+    except BenchmarkError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: every server is stopped; the same command with --resume goes on", file=sys.stderr)
+        return 130
+
+
+def can_run(peer: Peer) -> bool:
+    if base_python(peer) is None:
+        print(f"{peer.name} is left out: it needs a Python with a shared library, as Debian's python3 is")
+        return False
+    return True
+
+
+def prepare(peers: Sequence[Peer]) -> None:
+    """Install what is missing, and start it once: Python compiles what it imports the first time."""
+    missing = [peer for peer in peers if not is_installed(peer)]
+    for peer in (bar := tqdm(missing, "installing", leave=False, disable=None if missing else True)):
+        bar.set_postfix_str(peer.name)
+        if not is_installed(peer):  # two peers may share one
+            install(peer)
+            with Server(peer):
+                pass
+
+
+def run_rounds(peers: Sequence[Peer], rounds: int, plan: Plan, results: Results) -> None:
+    """Visit every peer in every round, so that whatever changes on the machine changes for all of them."""
+    turns = [(number, peer) for number in range(1, rounds + 1) for peer in peers]
+    with tqdm(turns, "measuring", unit="visit", smoothing=0.1) as bar:
+        for number, peer in bar:
+            if not results.has(kind="visit", peer=peer.name, round=number):
+                say = functools.partial(_say, bar, f"round {number}, {peer.name}")
+                record = visit(peer, plan, say)
+                results.add({"kind": "visit", "peer": peer.name, "round": number, **record})
+                time.sleep(COOL_DOWN_S)
+
+
+def _say(bar: tqdm[Any], where: str, step: str) -> None:
+    bar.set_postfix_str(f"{where}: {step}")
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _numbers(kind: Callable[[str], Number]) -> Callable[[str], list[Number]]:
+    def parse(text: str) -> list[Number]:
+        numbers = [kind(part) for part in text.split(",") if part]
+        if any(number <= 0 for number in numbers):
+            raise argparse.ArgumentTypeError(f"{text!r} holds a number that is not above 0")
+        return numbers
+
+    return parse
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := [name for name in names if name not in NAMES]:
+        raise argparse.ArgumentTypeError(f"there is no {unknown[0]!r}; there are {', '.join(NAMES)}")
+    return names
+
+
+def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure this server and its peers side by side.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--peers", type=_names, default=NAMES, help="which, with commas between")
+    parser.add_argument("--connections", type=_numbers(int), default=[1, 16, 64, 256], help="of the closed loop")
+    parser.add_argument("--rates", type=_numbers(float), default=[500.0, 3000.0], help="requests/s of the open loop")
+    parser.add_argument("--rounds", type=int, default=5, help="visits to each peer")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    parser.add_argument(
+        "--warm-up", type=float, default=30.0, help="seconds, at most, until the throughput rises no more"
+    )
+    parser.add_argument("--no-growth", action="store_true", help="leave out batch sizes, image sizes, workers")
+    parser.add_argument("--name", default="bench", help="of the files in benchmarks/results/")
+    parser.add_argument("--resume", action="store_true", help="go on with what an interrupted run left")
+    args = parser.parse_args(arguments)
+    if args.rounds < 1 or args.seconds < 1 or args.warm_up < 1:
+        parser.error("--rounds, --seconds and --warm-up are 1 or more")
+    return args
+
+
+if __name__ == "__main__":
+    sys.exit(main())
