@@ -98,3 +98,12 @@ def test_the_table_of_recipes_is_the_reports(root, name):
         times = f"{recipe['epoch_s']:.1f} s | {min(recipe['total_s']):.0f} s"
         figures = f"{statistics.mean(accuracy):.2%} | {min(accuracy):.2%}–{max(accuracy):.2%} | {error:.2%} | {times}"
         assert f"| {recipe['recipe']} | {figures} |" in read(root, name)
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_share_of_wild_digits_is_the_measured_one(root, name):
+    figures = json.loads((root / "docs/training/wild.json").read_bytes())
+    plain, service = (list(column.values()) for column in figures["accuracy"].values())
+    for share in (statistics.mean(service), min(service), statistics.mean(plain)):
+        assert f"{100 * share:.1f} %" in read(root, name)
+    assert f"{100 * figures['without_digit']['photo']['refused']:.0f} %" in read(root, name)

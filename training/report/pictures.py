@@ -138,7 +138,7 @@ def by_kind(steps: dict[str, dict[str, float]]) -> bytes:
         axes.set_yticklabels([name.replace("_", " ") for name in names])
         axes.xaxis.set_major_formatter(PERCENT)
         axes.xaxis.set_major_locator(MaxNLocator(11))
-        axes.legend(loc="center")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.05), ncols=2)
         return png_of(figure)
 
 
