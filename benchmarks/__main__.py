@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 from tqdm import tqdm
 
 from benchmarks import closed_loop, growth, report
-from benchmarks.environments import base_python, install, is_installed
+from benchmarks.environments import can_run, install, is_installed, mark_installed
 from benchmarks.failure import BenchmarkError
 from benchmarks.peer import PEERS, Peer
 from benchmarks.results import FOLDER, Results
@@ -37,8 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plan = Plan(args.connections, args.rates, args.seconds, args.warm_up)
         settings = {"peers": args.peers, "rounds": args.rounds, "growth": not args.no_growth, **vars(plan)}
         results = Results(FOLDER / f"{args.name}.jsonl", settings, resume=args.resume)
-        peers = [peer for peer in PEERS if peer.name in args.peers and can_run(peer)]
-        prepare(peers)
+        peers = prepare([peer for peer in PEERS if peer.name in args.peers])
         run_rounds(peers, args.rounds, plan, results)
         if not args.no_growth:
             growth.run(results, args.seconds)
@@ -53,22 +52,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def can_run(peer: Peer) -> bool:
-    if base_python(peer) is None:
-        print(f"{peer.name} is left out: it needs a Python with a shared library, as Debian's python3 is")
-        return False
-    return True
-
-
-def prepare(peers: Sequence[Peer]) -> None:
-    """Install what is missing, and start it once: Python compiles what it imports the first time."""
-    missing = [peer for peer in peers if not is_installed(peer)]
-    for peer in (bar := tqdm(missing, "installing", leave=False, disable=None if missing else True)):
+def prepare(peers: Sequence[Peer]) -> list[Peer]:
+    """Install what is missing and start it once: Python compiles what it imports the first time. Returns what works."""
+    working = []
+    for peer in (bar := tqdm(peers, "preparing", unit="peer")):
         bar.set_postfix_str(peer.name)
-        if not is_installed(peer):  # two peers may share one
-            install(peer)
-            with Server(peer):
-                pass
+        if not can_run(peer):
+            bar.write(f"{peer.name} is left out: it needs a Python built with --enable-shared, as Debian's is")
+            continue
+        try:
+            if not is_installed(peer):
+                install(peer)
+                with Server(peer):
+                    pass
+                mark_installed(peer)
+            working.append(peer)
+        except BenchmarkError as error:
+            bar.write(f"{peer.name} is left out: {error}")
+    return working
 
 
 def run_rounds(peers: Sequence[Peer], rounds: int, plan: Plan, results: Results) -> None:
@@ -76,11 +77,15 @@ def run_rounds(peers: Sequence[Peer], rounds: int, plan: Plan, results: Results)
     turns = [(number, peer) for number in range(1, rounds + 1) for peer in peers]
     with tqdm(turns, "measuring", unit="visit", smoothing=0.1) as bar:
         for number, peer in bar:
-            if not results.has(kind="visit", peer=peer.name, round=number):
-                say = functools.partial(_say, bar, f"round {number}, {peer.name}")
-                record = visit(peer, plan, say)
-                results.add({"kind": "visit", "peer": peer.name, "round": number, **record})
-                time.sleep(COOL_DOWN_S)
+            if results.has(kind="visit", peer=peer.name, round=number):
+                continue
+            try:
+                record = visit(peer, plan, functools.partial(_say, bar, f"round {number}, {peer.name}"))
+            except BenchmarkError as error:  # the others are worth measuring all the same
+                bar.write(f"round {number}, {peer.name}: {error}")
+                record = {"kind": "failure", "error": str(error)}
+            results.add({"kind": "visit", **record, "peer": peer.name, "round": number})
+            time.sleep(COOL_DOWN_S)
 
 
 def _say(bar: tqdm[Any], where: str, step: str) -> None:

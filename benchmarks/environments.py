@@ -5,7 +5,6 @@ uv links the files from its cache, so that eight torches take the place of one.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -17,7 +16,6 @@ from benchmarks.failure import BenchmarkError
 from benchmarks.peer import HERE, Peer
 
 UV = Path(sys.executable).with_name("uv")
-SYSTEM_PYTHON = "/usr/bin/python3"
 CUDA = HERE.parent / "requirements/torch-cuda.txt"
 
 
@@ -27,16 +25,8 @@ def python_of(peer: Peer) -> Path:
     return HERE / ".environments" / peer.environment / "bin/python"
 
 
-def base_python(peer: Peer) -> str | None:
-    """The Python that a peer's environment is made from; None when this machine has none that fits."""
-    if not peer.needs_shared_python or sysconfig.get_config_var("Py_ENABLE_SHARED"):
-        return sys.executable
-    code = "import sys, sysconfig; print(sys.version_info >= (3, 10) and sysconfig.get_config_var('Py_ENABLE_SHARED'))"
-    with contextlib.suppress(OSError):
-        done = subprocess.run([SYSTEM_PYTHON, "-c", code], capture_output=True, text=True)
-        if done.stdout.strip() == "1":
-            return SYSTEM_PYTHON
-    return None
+def can_run(peer: Peer) -> bool:
+    return not peer.needs_shared_python or bool(sysconfig.get_config_var("Py_ENABLE_SHARED"))
 
 
 def is_installed(peer: Peer) -> bool:
@@ -48,13 +38,16 @@ def install(peer: Peer) -> None:
     """Make the environment anew. TORCH_BACKEND=cpu takes the small build of torch, as in the Makefile."""
     python = python_of(peer)
     pip: list[str | Path] = [UV, "pip", "install", "--quiet", "--python", python]
-    _run([UV, "venv", "--quiet", "--clear", "--python", base_python(peer) or sys.executable, python.parents[1]])
+    _run([UV, "venv", "--quiet", "--clear", "--python", sys.executable, python.parents[1]])
     if backend := os.environ.get("TORCH_BACKEND"):
         _run([*pip, "--require-hashes", "-r", peer.requirements, "--excludes", CUDA])
         constraints = HERE.parent / "requirements/serve.in"
         _run([*pip, "--no-deps", "--torch-backend", backend, "--constraints", constraints, "torch"])
     else:
         _run([*pip, "--require-hashes", "-r", peer.requirements])
+
+
+def mark_installed(peer: Peer) -> None:
     _stamp(peer).write_bytes(peer.requirements.read_bytes())
 
 

@@ -26,7 +26,7 @@ class Peer:
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "image/png"})
     encode: Callable[[bytes], bytes] = bytes  # an image file as this server wants it
     digit: Callable[[bytes], int] = lambda body: int(json.loads(body)["digit"])
-    needs_shared_python: bool = False  # one with libpython*.so, as Debian's is and pyenv's is not
+    needs_shared_python: bool = False  # one with libpython*.so
 
     @property
     def requirements(self) -> Path:

@@ -68,12 +68,13 @@ def caption(records: Sequence[Record]) -> str:
     run = records[0]
     settings, machine = run["settings"], run["machine"]
     versions = ", ".join(f"{name}: {run['versions'][name]}" for name in settings["peers"])
+    failures = [f"{f['peer']} failed in round {f['round']}: {f['error']}" for f in of_kind(records, "failure")]
     return (
         f"`{run['command']}`, {run['date'][:10]}, commit {run['commit']}. {machine['cpu']}, {machine['cores']} cores "
         f"shared by server and load generator, {machine['memory_gb']} GB, Linux {machine['kernel']}; Python "
         f"{run['python']}, torch {run['torch']}. Medians of {settings['rounds']} alternating rounds, "
         f"{settings['seconds']:g} s each, after a warm-up until the throughput rose no more, one 28×28 PNG a "
-        f"request, every server with two workers and the same net. {versions}.\n"
+        f"request, every server with two workers and the same net. {versions}. {' '.join(failures)}\n"
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import sysconfig
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,10 @@ class Digits:
 
 
 if __name__ == "__main__":
+    libraries = str(sysconfig.get_config_var("LIBDIR"))
+    if libraries not in os.environ.get("LD_LIBRARY_PATH", "").split(":"):  # Triton's backend loads this Python's own libpython
+        command = [sys.executable, "-m", "benchmarks.peers.triton_server", *sys.argv[1:]]
+        os.execve(sys.executable, command, {**os.environ, "LD_LIBRARY_PATH": libraries})  # noqa: S606
     port = int(sys.argv[1])
     config = TritonConfig(
         http_address="127.0.0.1", http_port=port, grpc_port=port + 1, metrics_port=port + 2, log_verbose=0
