@@ -123,7 +123,7 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--connections", type=_numbers(int), default=[1, 16, 64, 256], help="of the closed loop")
     parser.add_argument("--rates", type=_numbers(float), default=[500.0, 3000.0], help="requests/s of the open loop")
     parser.add_argument("--rounds", type=int, default=5, help="visits to each peer")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
     parser.add_argument(
         "--warm-up", type=float, default=30.0, help="seconds, at most, until the throughput rises no more"
     )

@@ -27,7 +27,9 @@ class Digits:
 
 if __name__ == "__main__":
     libraries = str(sysconfig.get_config_var("LIBDIR"))
-    if libraries not in os.environ.get("LD_LIBRARY_PATH", "").split(":"):  # Triton's backend loads this Python's own libpython
+    if libraries not in os.environ.get("LD_LIBRARY_PATH", "").split(
+        ":"
+    ):  # Triton's backend loads this Python's own libpython
         command = [sys.executable, "-m", "benchmarks.peers.triton_server", *sys.argv[1:]]
         os.execve(sys.executable, command, {**os.environ, "LD_LIBRARY_PATH": libraries})  # noqa: S606
     port = int(sys.argv[1])
