@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import argparse
 import functools
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from benchmarks import closed_loop, growth, report
 from benchmarks.environments import can_run, install, is_installed, mark_installed
-from benchmarks.failure import BenchmarkError
+from benchmarks.failure import BenchmarkError, stop_on_signals
 from benchmarks.peer import PEERS, Peer
 from benchmarks.results import FOLDER, Results
 from benchmarks.server import Server
@@ -30,8 +29,7 @@ COOL_DOWN_S = 1.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = _parse_arguments(arguments)
-    signal.signal(signal.SIGINT, _interrupt)  # a background job starts with SIGINT ignored
-    signal.signal(signal.SIGTERM, _interrupt)
+    stop_on_signals()
     try:
         closed_loop.check()
         plan = Plan(args.connections, args.rates, args.seconds, args.warm_up)
@@ -92,10 +90,6 @@ def _say(bar: tqdm[Any], where: str, step: str) -> None:
     bar.set_postfix_str(f"{where}: {step}")
 
 
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def _numbers(kind: Callable[[str], Number]) -> Callable[[str], list[Number]]:
     def parse(text: str) -> list[Number]:
         numbers = [kind(part) for part in text.split(",") if part]
@@ -123,7 +117,7 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--connections", type=_numbers(int), default=[1, 16, 64, 256], help="of the closed loop")
     parser.add_argument("--rates", type=_numbers(float), default=[500.0, 3000.0], help="requests/s of the open loop")
     parser.add_argument("--rounds", type=int, default=5, help="visits to each peer")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
     parser.add_argument(
         "--warm-up", type=float, default=30.0, help="seconds, at most, until the throughput rises no more"
     )

@@ -22,6 +22,7 @@ BULK_CONNECTIONS = (1, 4)
 CONNECTIONS = (1, 4, 16, 64, 256, 1024)
 WORKERS = (1, 2, 3)
 PHOTO_CONNECTIONS = 4
+PHOTO_SECONDS = 6  # so that even a dozen megapixels give some dozens of answers
 LONGEST_WARM_UP_S = 30.0
 SETTLE_S = 3.0
 BY_NAME = {peer.name: peer for peer in PEERS}
@@ -64,7 +65,9 @@ def over_image_sizes(seconds: float) -> list[Point]:
         with _warm(peer) as server:
             for width, height in PHOTO_SIDES:
                 image = photo(width, height)
-                measured = closed_loop.run(server.port, [server.request(image)], PHOTO_CONNECTIONS, seconds)
+                measured = closed_loop.run(
+                    server.port, [server.request(image)], PHOTO_CONNECTIONS, max(seconds, PHOTO_SECONDS)
+                )
                 points.append({"peer": peer.name, "width": width, "height": height, "bytes": len(image), **measured})
     return points
 

@@ -93,13 +93,17 @@ def _connections(axes: Axes, points: Sequence[Record]) -> None:
 
 
 def _image_sizes(axes: Axes, points: Sequence[Record]) -> None:
-    for peer, colour in (("ours", OURS), ("mosec-orjson", OTHERS)):
+    for peer, colour, above in (("ours", OURS, -14), ("mosec-orjson", SECOND, 7)):
         own = [p for p in points if p["peer"] == peer]
         megapixels = [p["width"] * p["height"] / 1e6 for p in own]
-        axes.plot(megapixels, [p["requests_per_s"] for p in own], "o-", color=colour, label=f"{peer}, requests/s")
-        axes.plot(megapixels, [p["p99_ms"] for p in own], "o:", color=colour, label=f"{peer}, p99 in ms")
-    axes.set(title="photos: requests/s and p99 by megapixels", xscale="log", yscale="log")
-    axes.legend(fontsize=7)
+        axes.plot(megapixels, [p["requests_per_s"] for p in own], "o-", color=colour, label=peer)
+        for x, p in zip(megapixels, own, strict=True):
+            place = (x, p["requests_per_s"])
+            text = f"{p['p99_ms']:.0f} ms"
+            axes.annotate(text, place, (0, above), textcoords="offset points", ha="center", fontsize=7, color=colour)
+    axes.set(title="photos: requests/s (and p99) by megapixels", xscale="log", yscale="log")
+    axes.margins(0.08, 0.15)
+    axes.legend()
 
 
 def _workers(axes: Axes, points: Sequence[Record]) -> None:
@@ -109,13 +113,13 @@ def _workers(axes: Axes, points: Sequence[Record]) -> None:
 
 
 def _two_lines(axes: Axes, x: Sequence[float], points: Sequence[Record]) -> None:
-    axes.plot(x, [p["requests_per_s"] for p in points], "o-", color=OURS, label="requests/s")
+    axes.plot(x, [p["requests_per_s"] for p in points], "o-", color=OURS)
     axes.set_ylim(bottom=0)
-    axes.legend(loc="upper left")
+    axes.set_ylabel("requests/s", color=OURS)
     right = axes.twinx()
-    right.plot(x, [p["p99_ms"] for p in points], "o:", color=SECOND, label="p99, ms")
+    right.plot(x, [p["p99_ms"] for p in points], "o:", color=SECOND)
     right.set_ylim(bottom=0)
-    right.legend(loc="lower right")
+    right.set_ylabel("p99, ms", color=SECOND)
 
 
 def _ticks(axes: Axes, values: Sequence[float]) -> None:

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from benchmarks import closed_loop, open_loop
-from benchmarks.failure import BenchmarkError
+from benchmarks.failure import BenchmarkError, stop_on_signals
 from benchmarks.peer import PEERS
 from benchmarks.pictures import OURS, SECOND, STYLE
 from benchmarks.results import FOLDER, Results, of_kind, read
@@ -59,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, help="requests/s (default: 80 %% of the maximum, which is measured)")
     parser.add_argument("--name", default="steady", help="of the files in benchmarks/results/")
     args = parser.parse_args(arguments)
+    stop_on_signals()
     try:
         closed_loop.check()
         path = FOLDER / f"{args.name}.jsonl"
