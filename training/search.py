@@ -179,7 +179,7 @@ def _draw_curve(axes: Axes, trial: FrozenTrial, *, is_best: bool) -> None:
 def opened(storage: Path, epochs: int) -> optuna.Study:
     """Open the study in `storage`, or begin it there. Raises UserError when it is one of other epochs."""
     storage.parent.mkdir(parents=True, exist_ok=True)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(
         storage=f"sqlite:///{storage}",
         study_name="recipe",
