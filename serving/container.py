@@ -9,6 +9,7 @@ answered, TorchServe ends. It has no such end of its own: on SIGTERM it drops wh
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -118,8 +119,9 @@ def _start_health(readiness: Readiness) -> None:
             self.send_response(503 if refusal else 200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(ConnectionError):  # whoever asked has gone
+                self.end_headers()
+                self.wfile.write(body)
             return None
 
         def log_message(self, *_: Any) -> None:
