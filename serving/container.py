@@ -103,9 +103,9 @@ def _drain(port: int | None) -> None:
 def _is_connected(port: int | None) -> bool:
     """Say whether others than this container's own processes are connected to `port`."""
     return any(
-        c.laddr.port == port and c.status == psutil.CONN_ESTABLISHED and c.raddr.ip not in ("127.0.0.1", c.laddr.ip)
+        c.status == psutil.CONN_ESTABLISHED and c.laddr[1] == port and c.raddr[0] not in ("127.0.0.1", c.laddr[0])
         for c in psutil.net_connections("tcp")
-        if c.raddr
+        if c.laddr and c.raddr
     )
 
 

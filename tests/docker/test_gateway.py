@@ -62,8 +62,9 @@ def test_health_tells_how_many_servers_are_ready(service, http):
     [
         "/models", "/models/mnist", "/metrics", "/workflows", "/ping", "/api-description", "/wfpredict/x",
         "//models", "/./models", "/%6dodels", "/predictions/../models", "/predictions/mnist/../../models",
-        "/predictions/mnist/..%2f..%2fmodels", "/predictions/mnist/%2e%2e/%2e%2e/models", "/predictions/mnist/1.0/..;/models",
+        "/predictions/mnist/..%2f..%2fmodels", "/predictions/mnist/%2e%2e/%2e%2e/models",
         "/predictions/mnist%2f..%2f..%2fmodels", "/predictions\\..\\models", "/predictions/mnist;/models",
+        "/predictions/mnist/1.0/..;/models",
         "/predictions/other", "/v2/models", "/v2/models/mnist/../../../models", "/v1/models/mnist", "/-error",
         "/predictions/mnist%0d%0aX:%20y", "/predictions/mnist%00",
     ],
@@ -99,7 +100,8 @@ def test_pages_cannot_be_framed_nor_load_from_elsewhere(service, http, path):
 
 def test_with_a_key_set_only_those_who_have_it_are_answered(service, http, seven):
     port = free_port()
-    options = ["--rm", "--detach", "--read-only", "--tmpfs", "/tmp:mode=1777", "--network", f"{service.name}_default"]
+    options = ["--rm", "--detach", "--read-only", f"--network={service.name}_default"]
+    options += ["--tmpfs=/tmp:mode=1777", "--cap-drop=ALL"]
     publish = ["--publish", f"127.0.0.1:{port}:8000", "--env", "API_KEY=Right-key_1"]
     container = docker("run", *options, *publish, "mnist-gateway").strip()
     try:
