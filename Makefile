@@ -12,6 +12,12 @@ installed := .venv/installed
 archives := model_store/mnist.mar model_store/xor.mar
 handlers := $(filter-out %_handler.py,$(wildcard handlers/*.py)) training/archive.py
 
+# Docker can use a GPU where the driver sees one and NVIDIA's container toolkit is registered.
+gpu = $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && docker info 2>/dev/null | grep -qi nvidia && echo yes)
+compose = docker compose -f docker/compose.yaml $(if $(gpu),-f docker/compose.gpu.yaml)
+export TORCH_BACKEND PORT API_KEY
+export CA_CERTIFICATES ?= $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt) /dev/null)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -26,6 +32,16 @@ serve: $(archives) ## Serve the model at http://127.0.0.1:8080, in the foregroun
 .PHONY: test
 test: $(archives) ## Run the whole test suite, against the real TorchServe
 	$(python) -m pytest $(PYTEST)
+
+.PHONY: up
+up: $(archives) ## Build and start the containers, on the GPU if there is one: http://127.0.0.1:8000
+	@echo "$(if $(gpu),a GPU is here and Docker can use it: serving on it,no GPU that Docker can use: serving on the CPU)"
+	$(compose) up --build --detach --wait
+	@echo "ready: http://127.0.0.1:$(or $(PORT),8000)  (make down ends it)"
+
+.PHONY: down
+down: ## Stop and remove the containers, once they have answered what was asked
+	$(compose) down --remove-orphans
 
 .PHONY: train
 train: $(installed) ## Train both nets anew; RECIPE=study, fast or best; ARGUMENTS='--epochs 5' goes along

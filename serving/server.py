@@ -74,7 +74,7 @@ class TorchServe:
         """Return when every worker of every model is ready. Raises ServerError with the reason when that fails."""
         deadline = time.monotonic() + timeout_s
         with Client(self.inference, self.management, timeout_s=5, retries=0) as client:
-            while not self._is_ready(client):
+            while not self.is_ready(client):
                 log = self.log.read_text(errors="replace")
                 if reason := _worker_error(log) or _first(REFUSAL, log):
                     raise ServerError(f"TorchServe cannot load its models: {reason} (its log: {self.log})")
@@ -121,7 +121,7 @@ class TorchServe:
             *("--model-store", str(model_store), "--no-config-snapshot"),
         ]
 
-    def _is_ready(self, client: Client) -> bool:
+    def is_ready(self, client: Client) -> bool:
         try:
             descriptions = [client.describe(model) for model in self.models]
         except ServiceError:

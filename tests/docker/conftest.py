@@ -1,0 +1,112 @@
+"""The containers as `make up` makes them, built from a copy of the repository with the CPU's torch."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+WAIT_S = 60.0
+
+
+def docker(*arguments: str, timeout_s: float = 60, **options) -> str:
+    """Run docker and return what it printed."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=timeout_s, **options)
+    assert done.returncode == 0, f"docker {' '.join(arguments)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+class Service:
+    """The composed containers, under a name and at a port of the tests' own."""
+
+    def __init__(self, source: Path) -> None:
+        self.name = f"mnist-test-{os.getpid()}"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._file = source / "docker/compose.yaml"
+        self._environment = {**os.environ, "PORT": str(self.port), "API_KEY": "", "TORCH_BACKEND": backend(source)}
+        if CERTIFICATES.is_file():
+            self._environment["CA_CERTIFICATES"] = str(CERTIFICATES)
+
+    def compose(self, *arguments: str, timeout_s: float = 560) -> str:
+        command = ("compose", "--project-name", self.name, "--file", str(self._file), *arguments)
+        return docker(*command, timeout_s=timeout_s, env=self._environment)
+
+    def up(self, replicas: int = 1) -> None:
+        """Start, build where needed, and return when a prediction was right through the gateway."""
+        self.compose("up", "--build", "--detach", "--wait", "--scale", f"torchserve={replicas}")
+        self.wait_for(replicas)
+
+    def wait_for(self, replicas: int) -> None:
+        """Wait until the gateway knows that many servers."""
+        end, answer = time.monotonic() + WAIT_S, ""
+        while answer != {"status": "ready", "servers": replicas}:
+            assert time.monotonic() < end, f"after {WAIT_S} s the gateway answers {answer}"
+            time.sleep(0.2)
+            with requests.Session() as session, contextlib.suppress(requests.RequestException, ValueError):
+                session.trust_env = False
+                answer = session.get(f"{self.url}/health", timeout=5).json()
+
+    def containers(self, name: str) -> list[str]:
+        return self.compose("ps", "--all", "--quiet", name).split()
+
+    def inspect(self, container: str) -> dict:
+        return json.loads(docker("inspect", container))[0]
+
+
+def backend(source: Path) -> str:
+    """Take the CPU's torch from a wheel that this machine's pip was pointed at, else from PyTorch's own index."""
+    command = [sys.executable, "-m", "pip", "download", "--no-index", "--no-deps", "torch==2.13.0"]
+    done = subprocess.run([*command, "--dest", source / "docker/wheels"], capture_output=True, check=False)
+    return "" if done.returncode == 0 else "cpu"
+
+
+@pytest.fixture(scope="session")
+def source(root: Path, archives: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the repository's files, and of the archives."""
+    if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True).returncode != 0:
+        pytest.skip("no Docker daemon runs here")
+    copy = tmp_path_factory.mktemp("source")
+    listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], cwd=root, text=True)
+    for name in listed.splitlines():
+        if (root / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, copy / name)
+    for archive in archives.glob("*.mar"):
+        shutil.copy2(archive, copy / "model_store")
+    return copy
+
+
+@pytest.fixture(scope="session")
+def service(source: Path) -> Iterator[Service]:
+    """Run the containers for the whole session."""
+    service = Service(source)
+    try:
+        service.up()
+        yield service
+    finally:
+        service.compose("down", "--remove-orphans", "--volumes")
+
+
+@pytest.fixture
+def http() -> Iterator[requests.Session]:
+    """Return a session that no proxy of the environment comes between."""
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session

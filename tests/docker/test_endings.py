@@ -1,0 +1,67 @@
+"""Servers stop, are restarted and die, and nobody's request is lost but to a server that was killed."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.docker.conftest import docker
+from tests.docker.load import Load
+
+pytestmark = pytest.mark.docker
+KILL_JAVA = "import psutil; [p.kill() for p in psutil.process_iter() if p.name() == 'java']"
+
+
+def test_stopped_under_load_it_answers_all_that_it_took(service, seven):
+    (torchserve,) = service.containers("torchserve")
+    try:
+        with Load(f"{service.url}/predictions/mnist", seven, seconds=10) as load:
+            time.sleep(3)
+            began = time.monotonic()
+            docker("stop", "--time", "40", torchserve)
+            took_s = time.monotonic() - began
+        # Then there is no server, and the gateway says so.
+        assert set(load.outcomes) == {"200:7", "503"}
+        assert load.outcomes["200:7"] > 500
+        assert took_s < 15
+        assert service.inspect(torchserve)["State"]["ExitCode"] == 0
+    finally:
+        docker("start", torchserve)
+        service.wait_for(1)
+
+
+def test_one_of_three_restarted_under_load_costs_nobody_anything(service, seven):
+    service.up(replicas=3)
+    try:
+        with Load(f"{service.url}/predictions/mnist", seven, seconds=25) as load:
+            time.sleep(2)
+            docker("restart", "--time", "40", service.containers("torchserve")[1])
+            service.wait_for(3)
+        assert set(load.outcomes) == {"200:7"}
+        assert load.outcomes["200:7"] > 3000
+    finally:
+        service.up(replicas=1)
+
+
+def test_when_torchserve_dies_the_container_ends_and_is_restarted(service):
+    (torchserve,) = service.containers("torchserve")
+    docker("exec", torchserve, "python", "-c", KILL_JAVA)
+    end = time.monotonic() + 30
+    while service.inspect(torchserve)["RestartCount"] == 0:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    while service.inspect(torchserve)["State"]["Health"]["Status"] != "healthy":
+        assert time.monotonic() < end + 60
+        time.sleep(0.5)
+    assert "TorchServe ended by itself" in docker("logs", torchserve)
+
+
+def test_the_gateway_ends_in_order(service):
+    (gateway,) = service.containers("gateway")
+    try:
+        docker("stop", gateway)
+        assert service.inspect(gateway)["State"]["ExitCode"] == 0
+    finally:
+        docker("start", gateway)
+        service.wait_for(1)
