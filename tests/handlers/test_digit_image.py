@@ -123,7 +123,7 @@ def test_thin_and_thick_pens_come_to_a_like_stroke(pen: int) -> None:
 
 
 def test_a_digit_on_a_turned_sheet_is_found() -> None:
-    page = np.pad(np.pad(seven(ink=60), 40, constant_values=245), 160, constant_values=110)
+    page = np.pad(np.pad(seven(ink=60), ((30, 30), (30, 70)), constant_values=245), 160, constant_values=110)
     height, width = page.shape
     turned = cv2.warpAffine(
         page, cv2.getRotationMatrix2D((width / 2, height / 2), 12, 1), (width, height), borderValue=110
