@@ -26,11 +26,13 @@ PLACE = re.compile(r"(<!-- benchmarks -->\n).*?(<!-- /benchmarks -->)", re.DOTAL
 def write(results: Path) -> None:
     """Write NAME.md, NAME.svg and, where there are sweeps, NAME-growth.svg beside the results."""
     records = read(results)
-    tables = [headline(records), every_measure(records)]
-    results.with_suffix(".md").write_text("\n".join([caption(records), *tables]), encoding="utf-8")
+    parts = [caption(records), headline(records), every_measure(records)]
     pictures.draw_peers(median_visits(records), results.with_suffix(".svg"))
-    if of_kind(records, "growth"):
-        pictures.draw_growth(of_kind(records, "growth"), results.with_name(f"{results.stem}-growth.svg"))
+    if sweeps := of_kind(records, "growth"):
+        growth = results.with_name(f"{results.stem}-growth.svg")
+        pictures.draw_growth(sweeps, growth)
+        parts.append(f"![How cost grows]({growth.name})\n")
+    results.with_suffix(".md").write_text("\n".join(parts), encoding="utf-8")
 
 
 def write_readme(results: Path) -> None:
@@ -133,7 +135,7 @@ def _ms(value: float | None) -> str:
 def _share(success: float, wrong: int) -> str:
     """100 % only when it is: neither a refused request nor a wrong digit."""
     text = "100 %" if success == 1 else f"{min(success * 100, 99.99):.2f} %"
-    return text if not wrong else f"{text}, {wrong:.0f} samples wrong"
+    return text if not wrong else f"{text}, {wrong:.0f} of the samples wrong"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import threading
 import time
@@ -36,16 +37,15 @@ class Probe(threading.Thread):
         super().__init__(daemon=True)
         self._server = server
         self._done = threading.Event()
-        self.checked = self.wrong = 0
+        self.asked = self.checked = self.wrong = 0
 
     def run(self) -> None:
         while not self._done.wait(PROBE_INTERVAL_S):
-            digit = self.checked % 10
-            self.checked += 1
-            try:
+            digit = self.asked % 10
+            self.asked += 1
+            with contextlib.suppress(OSError, http.client.HTTPException, ValueError):  # wrk counts what is refused
                 self.wrong += self._server.ask(SAMPLES[digit].read_bytes()) != digit
-            except (OSError, http.client.HTTPException, ValueError):
-                self.wrong += 1
+                self.checked += 1
 
     def __enter__(self) -> Probe:
         self.start()
@@ -92,7 +92,7 @@ def measure_closed(server: Server, requests: Sequence[bytes], connections: int, 
     with Probe(server) as probe:
         measured = closed_loop.run(server.port, requests, connections, seconds)
     cpu_s = server.tree.cpu_s() - before_s
-    served = max(measured["requests"] + probe.checked, 1)
+    served = max(measured["requests"] + probe.asked, 1)
     return {**measured, "cpu_s_per_1000": cpu_s / served * 1000, "checked": probe.checked, "wrong": probe.wrong}
 
 

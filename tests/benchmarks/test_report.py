@@ -59,7 +59,7 @@ def test_one_refused_request_in_one_round_is_not_a_hundred_percent(records):
 
 def test_a_wrong_digit_is_named(records):
     records[2]["closed"][1]["wrong"] = 1
-    assert "| 100 %, 1 samples wrong |" in report.headline(records)
+    assert "| 100 %, 1 of the samples wrong |" in report.headline(records)
 
 
 def test_a_server_that_answers_nothing_has_no_latency(records):
