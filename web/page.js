@@ -18,7 +18,7 @@ const drawing = new Drawing(element("paper"), () => {
 
 const bars = Array.from({ length: 10 }, (_, digit) => {
   const row = document.createElement("li");
-  row.innerHTML = `<span>${digit}</span><meter min="0" max="1" value="0"></meter><span class="share">–</span>`;
+  row.innerHTML = `<span>${digit}</span><span class="track"><span class="fill"></span></span><span class="share">–</span>`;
   element("bars").append(row);
   return row;
 });
@@ -26,8 +26,9 @@ const bars = Array.from({ length: 10 }, (_, digit) => {
 async function ask() {
   const question = ++latest;
   if (drawing.isEmpty) return show({ hint: true });
+  const png = await drawing.png();
   const began = performance.now();
-  const answer = await send(await drawing.png());
+  const answer = await send(png);
   if (question === latest) show({ ...answer, ms: performance.now() - began });
 }
 
@@ -58,8 +59,7 @@ function show(answer) {
   }
   bars.forEach((row, i) => {
     const share = probabilities?.[i];
-    row.querySelector("meter").value = share ?? 0;
-    row.querySelector("meter").setAttribute("aria-label", texts.digit(i));
+    row.querySelector(".fill").style.width = `${100 * (share ?? 0)}%`;
     row.querySelector(".share").textContent = share === undefined ? "–" : percent(share);
     row.classList.toggle("best", i === digit);
   });
