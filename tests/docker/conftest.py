@@ -41,6 +41,7 @@ class Service:
         self.url = f"http://127.0.0.1:{self.port}"
         self._file = source / "docker/compose.yaml"
         self._environment = {**os.environ, "PORT": str(self.port), "API_KEY": "", "TORCH_BACKEND": backend(source)}
+        self._environment["IMAGE_PREFIX"] = self.name  # what `make up` made here before stays as it is
         if CERTIFICATES.is_file():
             self._environment["CA_CERTIFICATES"] = str(CERTIFICATES)
 
@@ -62,6 +63,9 @@ class Service:
             with requests.Session() as session, contextlib.suppress(requests.RequestException, ValueError):
                 session.trust_env = False
                 answer = session.get(f"{self.url}/health", timeout=5).json()
+
+    def image(self, name: str) -> str:
+        return f"{self.name}-{name}"
 
     def containers(self, name: str) -> list[str]:
         return self.compose("ps", "--all", "--quiet", name).split()
@@ -101,7 +105,7 @@ def service(source: Path) -> Iterator[Service]:
         service.up()
         yield service
     finally:
-        service.compose("down", "--remove-orphans", "--volumes")
+        service.compose("down", "--remove-orphans", "--volumes", "--rmi", "all")
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def test_with_a_key_set_only_those_who_have_it_are_answered(service, http, seven
     options = ["--rm", "--detach", "--read-only", f"--network={service.name}_default"]
     options += ["--tmpfs=/tmp:mode=1777", "--cap-drop=ALL"]
     publish = ["--publish", f"127.0.0.1:{port}:8000", "--env", "API_KEY=Right-key_1"]
-    container = docker("run", *options, *publish, "mnist-gateway").strip()
+    container = docker("run", *options, *publish, service.image("gateway")).strip()
     try:
         url = f"http://127.0.0.1:{port}/predictions/mnist"
         answers = {}

@@ -22,10 +22,9 @@ def run_in(service, name, command):
     return docker("exec", container, "sh", "-c", command)
 
 
-@pytest.mark.parametrize(("image", "limit_mb"), [("mnist-torchserve", 1100), ("mnist-gateway", 110)])
-@pytest.mark.usefixtures("service")
-def test_the_image_is_small(image, limit_mb):
-    assert size_mb(image) - size_mb(BASE) + BASE_LIMIT_MB < limit_mb
+@pytest.mark.parametrize(("image", "limit_mb"), [("torchserve", 1100), ("gateway", 110)])
+def test_the_image_is_small(service, image, limit_mb):
+    assert size_mb(service.image(image)) - size_mb(BASE) + BASE_LIMIT_MB < limit_mb
 
 
 @pytest.mark.parametrize("name", ["torchserve", "gateway"])
@@ -54,7 +53,7 @@ def test_no_compiler_no_installer_no_jdk(service, name):
 
 
 def test_nothing_of_the_build_is_left(service):
-    history = docker("history", "--no-trunc", "mnist-torchserve")
+    history = docker("history", "--no-trunc", service.image("torchserve"))
     assert not re.search(r"token|password|api_?key", history, re.IGNORECASE)
     assert run_in(service, "torchserve", "ls /run/secrets /requirements /wheels 2>/dev/null; true") == ""
     assert run_in(service, "torchserve", "ls -A /app").split() == [
