@@ -1,8 +1,13 @@
-"""Two faults of TorchServe 0.12.0's Java frontend, mended in memory: it answers 500 to what a client got wrong.
+"""Three faults of TorchServe 0.12.0's Java frontend, mended in memory.
 
+Twice it answers 500 to what a client got wrong:
 - `curl --data-binary @digit.png` names no type and is sent as a web form. The frontend decodes it as one and fails on
   more than half of all PNGs ("%" without two hex digits behind it), before the handler can tell the client the remedy.
 - A multipart part without a name ends in a NullPointerException.
+And it lets requests wait for nothing:
+- A batch that is not full waits for more requests, 1 ms at least, and meanwhile holds the lock under which the other
+  workers take theirs. A batch should be what came while the workers were busy. A delay of 0 or less is no way out:
+  TorchServe then takes two requests at most. Here the unit becomes a microsecond, so that maxBatchDelay 1 is no wait.
 
 TorchServe is final, so neither will be mended there. A class file names what it uses in its constant pool; a copy with
 one name exchanged, earlier on the class path, is the whole patch. Without it all else works as before.
@@ -24,6 +29,8 @@ PATCHES = {
         "org/pytorch/serve/archive/DownloadArchiveException",
         "io/netty/handler/codec/http/multipart/HttpPostRequestDecoder$ErrorDataDecoderException",
     ),
+    # The unit in which a batch waits (LinkedBlockingDeque.poll); there is no other time in this class.
+    "org/pytorch/serve/wlm/Model.class": ("MILLISECONDS", "MICROSECONDS"),
 }
 
 

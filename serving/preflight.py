@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-MEMORY_NEEDED_MB = 1350  # Java 270 MB and three workers of 360 MB, measured on Linux with PyPI's torch
+MEMORY_NEEDED_MB = 1200  # Java 440 MB under load, torch 330, three workers 100 each: on Linux, with PyPI's torch
 
 
 class ServerError(RuntimeError):

