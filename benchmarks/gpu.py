@@ -23,9 +23,10 @@ import torch
 from benchmarks import closed_loop
 from benchmarks.failure import BenchmarkError
 from benchmarks.growth import BULK, OURS
+from benchmarks.peer import SAMPLES
 from benchmarks.peers.digit import load_net
 from benchmarks.results import FOLDER, Results
-from benchmarks.server import SAMPLES, Server
+from benchmarks.server import Server
 from benchmarks.workloads import bulk
 
 REPEATS = 200

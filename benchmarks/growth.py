@@ -10,9 +10,9 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks import closed_loop
-from benchmarks.peer import PEERS, Peer
+from benchmarks.peer import PEERS, SAMPLES, Peer
 from benchmarks.results import Results
-from benchmarks.server import SAMPLES, Server
+from benchmarks.server import Server
 from benchmarks.visit import warm_up
 from benchmarks.workloads import PHOTO_SIDES, bulk, images_per_s_without_server, photo
 from serving.client import Client

@@ -45,8 +45,11 @@ def _in_json(wrap: Callable[[str], Any]) -> Callable[[bytes], bytes]:
 
 
 JSON = {"Content-Type": "application/json"}
+SAMPLES = {digit: HERE.parent / f"samples/{digit}.png" for digit in range(10)}
+ECHO = {path.read_bytes(): digit for digit, path in SAMPLES.items()}
 PEERS = (
     Peer("ours", "ours", "/predictions/mnist", "torchserve"),
+    Peer("echo", "echo", "/predictions/mnist", "torchserve", digit=ECHO.__getitem__),
     Peer("torchserve", "torchserve_server", "/predictions/mnist", "torchserve"),
     Peer("mosec", "mosec_server", "/inference", "mosec", "mosec"),
     Peer("mosec-orjson", "mosec_server", "/inference", "mosec", "mosec", options=("--orjson",)),

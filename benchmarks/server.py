@@ -13,11 +13,10 @@ from types import TracebackType
 
 from benchmarks.environments import python_of
 from benchmarks.failure import BenchmarkError
-from benchmarks.peer import HERE, Peer
+from benchmarks.peer import HERE, SAMPLES, Peer
 from benchmarks.process_tree import ProcessTree
 
 ROOT = HERE.parent
-SAMPLES = {digit: ROOT / f"samples/{digit}.png" for digit in range(10)}
 READY_TIMEOUT_S = 120.0
 PORTS = 5  # TorchServe's five listeners
 

@@ -23,10 +23,10 @@ from tqdm import tqdm
 
 from benchmarks import closed_loop, open_loop
 from benchmarks.failure import BenchmarkError, stop_on_signals
-from benchmarks.peer import PEERS
+from benchmarks.peer import PEERS, SAMPLES
 from benchmarks.pictures import OURS, SECOND, STYLE
 from benchmarks.results import FOLDER, Results, of_kind, read
-from benchmarks.server import SAMPLES, Server
+from benchmarks.server import Server
 
 SHARE = 0.8
 WINDOW_S = 5.0

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import closed_loop, open_loop
-from benchmarks.peer import Peer
-from benchmarks.server import SAMPLES, Server
+from benchmarks.peer import SAMPLES, Peer
+from benchmarks.server import Server
 
 WARM_UP_CONNECTIONS = 64
 WARM_UP_STEP_S = 3.0
 WARM_UP_GAIN = 1.05
+WARM_UP_PATIENCE = 2  # steps: one may have been disturbed
 PROBE_INTERVAL_S = 0.05
 
 
@@ -77,12 +78,11 @@ def visit(peer: Peer, plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
 
 def warm_up(server: Server, requests: Sequence[bytes], longest_s: float) -> float:
     """Load the server until its throughput rises no more: Java compiles for a while, others are warm at once."""
-    best, spent_s = 0.0, 0.0
-    while spent_s < longest_s:
+    best, spent_s, steps_without_gain = 0.0, 0.0, 0
+    while spent_s < longest_s and steps_without_gain < WARM_UP_PATIENCE:
         reached = closed_loop.run(server.port, requests, WARM_UP_CONNECTIONS, WARM_UP_STEP_S)["requests_per_s"]
         spent_s += WARM_UP_STEP_S
-        if reached <= best * WARM_UP_GAIN:
-            break
+        steps_without_gain = 0 if reached > best * WARM_UP_GAIN else steps_without_gain + 1
         best = max(best, reached)
     return spent_s
 

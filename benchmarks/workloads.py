@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.peer import SAMPLES
 from benchmarks.peers.digit import decode, load_net
-from benchmarks.server import SAMPLES
 
 PHOTO_SIDES = ((28, 28), (200, 150), (800, 600), (2000, 1500), (4000, 3000))
 SEED = 7

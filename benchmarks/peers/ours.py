@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import sys
 
-if __name__ == "__main__":
-    port = int(sys.argv[1])
+
+def environment(port: int) -> dict[str, str]:
+    """Five ports in a row, from `port` on, and MNIST alone."""
     addresses = {
         f"TS_{name}_ADDRESS": f"http://127.0.0.1:{port + i}"
         for i, name in enumerate(("INFERENCE", "MANAGEMENT", "METRICS"))
     }
     grpc = {"TS_GRPC_INFERENCE_PORT": str(port + 3), "TS_GRPC_MANAGEMENT_PORT": str(port + 4)}
-    environment = {**os.environ, **addresses, **grpc, "TS_LOAD_MODELS": "mnist.mar"}
+    return {**os.environ, **addresses, **grpc, "TS_LOAD_MODELS": "mnist.mar"}
+
+
+if __name__ == "__main__":
     command = [sys.executable, "-m", "serving", "start", "--log", os.environ["SCRATCH"] + "/torchserve.log"]
-    os.execve(sys.executable, command, environment)  # noqa: S606
+    os.execve(sys.executable, command, environment(int(sys.argv[1])))  # noqa: S606

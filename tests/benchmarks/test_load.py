@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from benchmarks import closed_loop, open_loop
-from benchmarks.peer import PEERS
-from benchmarks.server import SAMPLES, Server, free_ports
+from benchmarks.peer import PEERS, SAMPLES
+from benchmarks.server import Server, free_ports
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not there: apt-get install wrk")
 

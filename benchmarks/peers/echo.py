@@ -1,0 +1,26 @@
+"""The project's own server and configuration with a handler that does nothing: the most that a handler could reach."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.peers.ours import environment
+from serving.server import ROOT, TorchServe
+
+if __name__ == "__main__":
+    scratch = Path(os.environ["SCRATCH"])
+    subprocess.run(
+        [
+            *(Path(sys.executable).parent / "torch-model-archiver", "--model-name", "mnist", "--version", "1.0"),
+            *("--handler", ROOT / "benchmarks/peers/echo_handler.py", "--export-path", scratch),
+            *("--config-file", ROOT / "model/mnist-model-config.yaml"),
+            *("--extra-files", ROOT / "handlers/socket_reading.py"),
+        ],
+        check=True,
+    )
+    variables = {**environment(int(sys.argv[1])), "TS_MODEL_STORE": str(scratch)}
+    with TorchServe(ROOT / "config.properties", scratch / "torchserve.log", variables) as server:
+        sys.exit(server.wait())
