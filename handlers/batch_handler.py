@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ import torch
 
 import socket_reading
 from client_error import ClientError
+from prediction_metrics import Batch, PredictionMetrics
 
 JSON = "application/json"
 logger = logging.getLogger(__name__)
@@ -25,20 +27,23 @@ Prediction = TypeVar("Prediction")
 
 
 class Answer(NamedTuple):
-    """The encoded body of a response, its type and its status."""
+    """The encoded body of a response, its type and its status, and what a refusal is counted as."""
 
     body: bytes
     content_type: str = JSON
     status: int = 200
+    outcome: str = "answered"
 
 
 class BatchHandler(ABC, Generic[Request, Prediction]):
     """Parses each request on its own, predicts for all at once, renders each answer on its own."""
 
+    digits = 0  # that the net tells apart, for metrics
+
     def initialize(self, context: Any) -> None:
         """Load the model once, when TorchServe starts the worker. An exception here is a worker that cannot start."""
         # One thread each: workers, not torch's threads, share the cores. TorchServe logs every batch at INFO
-        # through stdout and parses it in Java; metrics are INFO too and must stay.
+        # through stdout and reads it in Java; metrics are INFO too and must stay.
         torch.set_num_threads(1)
         logging.getLogger().setLevel(logging.WARNING)
         logging.getLogger("ts.metrics").setLevel(logging.INFO)
@@ -51,6 +56,8 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
         self.training = json.loads((model_dir / "training.json").read_text())
         weights = model_dir / context.manifest["model"]["serializedFile"]
         self.load(torch.load(weights, map_location=self.device, weights_only=True))
+        self.metrics = PredictionMetrics(context.metrics, self.model_name, self.version, self.digits)
+        self.metrics.start()
         socket_reading.install()
 
     @abstractmethod
@@ -75,6 +82,7 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
 
     def handle(self, data: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:
         """Answer a batch as TorchServe hands it over, one body for each request, in order."""
+        began_s = time.perf_counter()
         answers: dict[int, Answer] = {}
         requests: dict[int, Request] = {}
         for i, parts in enumerate(data):
@@ -83,13 +91,19 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
                 answers[i] = read
             else:
                 requests[i] = read
+        refused = [answer.outcome for answer in answers.values() if answer.outcome != "answered"]
+        read_s = time.perf_counter()
         predictions = self.predict(list(requests.values())) if requests else []
+        predicted_s = time.perf_counter()
         for (i, request), prediction in zip(requests.items(), predictions, strict=True):
             answers[i] = self.render(request, prediction, context.get_request_id(i))
         for i, answer in answers.items():
             context.set_response_content_type(i, answer.content_type)
             context.set_response_status(answer.status, _PHRASES[answer.status], i)
-        return [answers[i].body for i in range(len(data))]
+        bodies = [answers[i].body for i in range(len(data))]
+        rendered_s = time.perf_counter()
+        self.metrics.add(Batch(len(data), refused, read_s - began_s, predicted_s - read_s, rendered_s - predicted_s))
+        return bodies
 
     def _read(self, parts: Mapping[str, Any], headers: Mapping[str, Any]) -> Request | Answer:
         """Parse one request, or answer it at once where the net is not needed."""
@@ -98,17 +112,17 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
         try:
             return self.parse(parts, _lower_case(headers))
         except ClientError as error:
-            return _refusal(400, str(error))
+            return _refusal(400, str(error), error.outcome)
         except Exception:
             logger.exception("a request could not be read")
-            return _refusal(500, "the server failed to read this request; its log says why")
+            return _refusal(500, "the server failed to read this request; its log says why", "failed")
 
 
 _PHRASES = {200: "OK", 400: "Bad Request", 500: "Internal Server Error"}
 
 
-def _refusal(status: int, sentence: str) -> Answer:
-    return Answer(orjson.dumps({"error": sentence}), status=status)
+def _refusal(status: int, sentence: str, outcome: str) -> Answer:
+    return Answer(orjson.dumps({"error": sentence}), status=status, outcome=outcome)
 
 
 def _is_describe(parts: Mapping[str, Any], headers: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from client_error import ClientError
+from client_error import NoDigitError
 from digit_finding import find_digit
 from image_decoding import Pixels, decode_image
 
@@ -57,7 +57,7 @@ def ink_of_digit(picture: Pixels) -> Coverage:
     mask = find_digit(picture)
     coverage = None if mask is None else coverage_of(picture, mask)
     if coverage is None or coverage.max() <= INK_LEVEL:
-        raise ClientError("no digit found in the image; send one digit that stands out from its background")
+        raise NoDigitError("no digit found in the image; send one digit that stands out from its background")
     return coverage
 
 

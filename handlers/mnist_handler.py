@@ -24,6 +24,8 @@ from pixels import MAX_DIGITS, PIXELS, stacked
 class MnistHandler(BatchHandler[DigitRequest, Predictions]):
     """Answers POST /predictions/mnist and /explanations/mnist in every form of `digit_request`."""
 
+    digits = 10
+
     def load(self, state: dict[str, torch.Tensor]) -> None:
         self.net = Net.from_state_dict(state).to(self.device).eval()
         self.temperature: float = self.training["temperature"]
@@ -35,6 +37,7 @@ class MnistHandler(BatchHandler[DigitRequest, Predictions]):
 
     def predict(self, requests: Sequence[DigitRequest]) -> list[Predictions]:
         probabilities = self._probabilities(stacked([request.pixels for request in requests]))
+        self.metrics.add_digits(probabilities)
         digits = probabilities.argmax(axis=1).tolist()
         predictions, start = [], 0
         for request in requests:

@@ -50,7 +50,7 @@ def from_images(images: Mapping[str, bytes]) -> Pixels:
         try:
             digits.append(read_digit(image))
         except ClientError as error:
-            raise ClientError(f"{name}: {error}") from error
+            raise type(error)(f"{name}: {error}") from error
     return scale(np.stack(digits).reshape(-1, PIXELS))
 
 

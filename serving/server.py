@@ -29,6 +29,7 @@ from serving.preflight import ServerError
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG4J_CONFIG = Path(__file__).with_name("log4j2.xml")
+METRICS_CONFIG = Path(__file__).with_name("metrics.yaml")
 WORKER = Path(__file__).with_name("worker")
 STOP_TIMEOUT_S = 30.0
 REFUSAL = re.compile(r"Failed to load model: .*\n.*Exception: (.*)")
@@ -65,6 +66,7 @@ class TorchServe:
                 self._command(model_store),
                 cwd=self._config.parent,
                 env={
+                    "TS_METRICS_CONFIG": str(METRICS_CONFIG),
                     **self.environment,
                     "TMPDIR": self._temporary,
                     "FORK_SERVER": f"{self._temporary}/fork-server",

@@ -10,9 +10,12 @@ from typing import Any, NamedTuple
 
 import pytest
 from ts.context import Context, RequestProcessor
+from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
 
 from mnist_handler import MnistHandler
 from xor_handler import XORHandler
+
+METRICS = Path(__file__).parents[2] / "serving/metrics.yaml"
 
 
 class Reply(NamedTuple):
@@ -66,7 +69,9 @@ def _load(handler: Any, archive: Path, directory: Path) -> Asked:
     with zipfile.ZipFile(archive) as files:
         files.extractall(directory)
     manifest = json.loads((directory / "MAR-INF/MANIFEST.json").read_text())
-    context = Context(archive.stem, str(directory), manifest, 16, None, "0.12.0")
+    metrics = MetricsCacheYamlImpl(str(METRICS))
+    metrics.initialize_cache()
+    context = Context(archive.stem, str(directory), manifest, 16, None, "0.12.0", metrics=metrics)
     handler.initialize(context)
     return Asked(handler, context)
 
