@@ -6,7 +6,7 @@ A form is known by its content, so every form works at every route of TorchServe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -20,17 +20,22 @@ from digit_image import read_digit
 from pixels import PIXELS, from_images
 
 MAX_EXPLAINED = 100
+PROBE = "x-health-check"
 
 
 @dataclass(frozen=True)
 class DigitRequest:
-    """Pixels [n, 784], uint8 from 0 to 255 or float32 from 0 to 1, and the form their answer takes."""
+    """Pixels [n, 784], uint8 from 0 to 255 or float32 from 0 to 1, and the form their answer takes.
+
+    A probe is a health check's: answered as any, and not counted among what people sent.
+    """
 
     pixels: NDArray[Any]
     form: Literal["one", "many", "v2", "npy"]
     id: str | None = None
     outputs: Sequence[str] = ()
     explain: bool = False
+    probe: bool = False
 
 
 def parse(parts: Mapping[str, Any], headers: Mapping[str, str]) -> DigitRequest:
@@ -39,11 +44,13 @@ def parse(parts: Mapping[str, Any], headers: Mapping[str, str]) -> DigitRequest:
     Raises ClientError for whatever no form covers.
     """
     request = _parse_form(request_body.read(parts, headers), headers)
+    if PROBE in headers:
+        request = replace(request, probe=True)
     if headers.get("explain") != "True":
         return request
     if len(request.pixels) > MAX_EXPLAINED:
         raise ClientError(f"{len(request.pixels)} digits are too many to explain at once; send 1 to {MAX_EXPLAINED}")
-    return DigitRequest(request.pixels, request.form, request.id, request.outputs, explain=True)
+    return replace(request, explain=True)
 
 
 def _parse_form(bodies: Mapping[str, bytes], headers: Mapping[str, str]) -> DigitRequest:

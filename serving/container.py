@@ -46,7 +46,7 @@ class Readiness:
         """Ask for a prediction. Returns None when it was right."""
         if self.is_stopping:
             return "stopping"
-        with Client(self._server.inference, self._server.management, timeout_s=4, retries=0) as client:
+        with Client(self._server.inference, self._server.management, timeout_s=4, retries=0, is_probe=True) as client:
             try:
                 digit = client.predict(SAMPLE).digit
             except ServiceError as error:

@@ -185,6 +185,13 @@ def test_each_request_of_a_batch_is_explained_or_not_on_its_own(mnist, seven):
     assert ["attribution" in reply.json for reply in replies] == [False, True, False]
 
 
+def test_a_health_check_is_answered_beside_others_and_may_ask_for_an_explanation(mnist, seven, test_images):
+    two, probe = png(test_images[1]), {"X-Health-Check": "true"}
+    replies = mnist.batch([{"body": seven}, {"body": two}, {"body": seven}], [probe, {}, {**probe, "explain": "True"}])
+    assert [reply.json["digit"] for reply in replies] == [7, 2, 7]
+    assert ["attribution" in reply.json for reply in replies] == [False, False, True]
+
+
 def test_v2_and_bulk_requests_are_explained_in_their_own_form(mnist, test_images):
     tensor = {"name": "x", "shape": [2, 784], "datatype": "UINT8", "data": test_images[:2].ravel().tolist()}
     outputs = mnist.json({"inputs": [tensor]}, explain="True").json["outputs"]
