@@ -15,7 +15,8 @@ handlers := $(filter-out %_handler.py,$(wildcard handlers/*.py)) training/archiv
 # Docker can use a GPU where the driver sees one and NVIDIA's container toolkit is registered.
 gpu = $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && docker info 2>/dev/null | grep -qi nvidia && echo yes)
 compose = docker compose -f docker/compose.yaml $(if $(gpu),-f docker/compose.gpu.yaml)
-export TORCH_BACKEND PORT API_KEY
+monitored = $(if $(MONITORING),--profile monitoring)
+export TORCH_BACKEND PORT API_KEY GRAFANA_PASSWORD
 export CA_CERTIFICATES ?= $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt) /dev/null)
 
 .DEFAULT_GOAL := help
@@ -34,14 +35,16 @@ test: $(archives) ## Run the whole test suite, against the real TorchServe
 	$(python) -m pytest $(PYTEST)
 
 .PHONY: up
-up: $(archives) ## Build and start the containers, on the GPU if there is one: http://127.0.0.1:8000
+up: $(archives) ## Build and start the containers, on the GPU if there is one: http://127.0.0.1:8000; MONITORING=1 watches them
+	$(if $(MONITORING),$(if $(GRAFANA_PASSWORD),,$(error Grafana needs a password: GRAFANA_PASSWORD=… make up MONITORING=1)))
 	@echo "$(if $(gpu),a GPU is here and Docker can use it: serving on it,no GPU that Docker can use: serving on the CPU)"
-	$(compose) up --build --detach --wait
+	$(compose) $(monitored) up --build --detach --wait
 	@echo "ready: http://127.0.0.1:$(or $(PORT),8000)  (make down ends it)"
+	@[ -z "$(MONITORING)" ] || echo "Grafana: http://127.0.0.1:$(or $(GRAFANA_PORT),3000) (admin)  Prometheus: http://127.0.0.1:$(or $(PROMETHEUS_PORT),9090)"
 
 .PHONY: down
-down: ## Stop and remove the containers, once they have answered what was asked
-	$(compose) down --remove-orphans
+down: ## Stop and remove the containers, once they have answered what was asked, and what Prometheus measured
+	$(compose) --profile monitoring down --remove-orphans --volumes
 
 .PHONY: train
 train: $(installed) ## Train both nets anew; RECIPE=study, fast or best; ARGUMENTS='--epochs 5' goes along

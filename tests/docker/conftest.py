@@ -39,8 +39,10 @@ class Service:
         self.name = f"mnist-test-{os.getpid()}"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.prometheus = f"http://127.0.0.1:{free_port()}"
         self._file = source / "docker/compose.yaml"
         self._environment = {**os.environ, "PORT": str(self.port), "API_KEY": "", "TORCH_BACKEND": backend(source)}
+        self._environment["PROMETHEUS_PORT"] = self.prometheus.rsplit(":", 1)[1]
         self._environment["IMAGE_PREFIX"] = self.name  # what `make up` made here before stays as it is
         if CERTIFICATES.is_file():
             self._environment["CA_CERTIFICATES"] = str(CERTIFICATES)
@@ -105,7 +107,7 @@ def service(source: Path) -> Iterator[Service]:
         service.up()
         yield service
     finally:
-        service.compose("down", "--remove-orphans", "--volumes", "--rmi", "all")
+        service.compose("--profile", "monitoring", "down", "--remove-orphans", "--volumes", "--rmi", "all")
 
 
 @pytest.fixture
