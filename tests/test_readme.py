@@ -40,6 +40,7 @@ def adapt(server):
     def adapted(command):
         command = command.replace("http://127.0.0.1:8080", server.inference)
         command = command.replace("http://127.0.0.1:8081", server.management)
+        command = command.replace("http://127.0.0.1:8082", server.environment["TS_METRICS_ADDRESS"])
         command = re.sub(r"^curl ", "curl -sS ", command).replace("| curl ", "| curl -sS ")
         addresses = f"--inference {server.inference} --management {server.management}"
         command = command.replace("-m serving ", f"-m serving {addresses} ")
