@@ -26,7 +26,7 @@ help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 .PHONY: serve
-serve: $(archives) ## Serve the model at http://127.0.0.1:8080, in the foreground; Ctrl-C stops it
+serve: $(archives) ## Serve the model at http://127.0.0.1:8080, and a page to draw on at :8000; Ctrl-C stops it
 	@$(python) -m serving start
 
 .PHONY: test

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 from numpy.typing import NDArray
 
 from serving.client import Client
@@ -88,7 +89,7 @@ def environment_of_free_ports() -> dict[str, str]:
     for listener in sockets.values():
         listener.close()
     addresses = {name: f"http://127.0.0.1:{ports[name]}" for name in ADDRESS_VARIABLES}
-    return {**os.environ, **addresses, **{name: str(ports[name]) for name in GRPC_VARIABLES}}
+    return {**os.environ, "PAGE_PORT": "0", **addresses, **{name: str(ports[name]) for name in GRPC_VARIABLES}}
 
 
 @pytest.fixture(scope="session")
@@ -115,3 +116,11 @@ def client(server: TorchServe) -> Iterator[Client]:
     """Connect to the session's server."""
     with Client(server.inference, server.management) as connected:
         yield connected
+
+
+@pytest.fixture
+def http() -> Iterator[requests.Session]:
+    """Return a session that no proxy of the environment comes between."""
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session
