@@ -92,7 +92,7 @@ lock: $(installed) ## Write requirements/*.txt anew from their *.in, those of th
 
 .PHONY: clean
 clean: ## Remove what was built: archives, logs, caches; weights, data and .venv stay
-	rm -rf model_store/*.mar logs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf model_store/*.mar logs test-results .pytest_cache .mypy_cache .ruff_cache
 
 model_store/mnist.mar: weights/mnist.json $(handlers) handlers/mnist_handler.py model/net.py model/mnist-model-config.yaml
 	$(python) -m training.archive mnist --version $(VERSION)
