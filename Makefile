@@ -27,7 +27,7 @@ help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 .PHONY: serve
-serve: $(archives) ## Serve the model at http://127.0.0.1:8080, in the foreground; Ctrl-C stops it
+serve: $(archives) ## Serve the model at http://127.0.0.1:8080, and a page to draw on at :8000; Ctrl-C stops it
 	@$(python) -m serving start
 
 .PHONY: test
@@ -95,7 +95,7 @@ lock: $(installed) ## Write requirements/*.txt anew from their *.in, those of th
 
 .PHONY: clean
 clean: ## Remove what was built: archives, logs, caches; weights, data and .venv stay
-	rm -rf model_store/*.mar logs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf model_store/*.mar logs test-results .pytest_cache .mypy_cache .ruff_cache
 
 model_store/mnist.mar: weights/mnist.json $(handlers) handlers/mnist_handler.py model/net.py model/mnist-model-config.yaml
 	$(python) -m training.archive mnist --version $(VERSION)

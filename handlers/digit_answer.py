@@ -10,19 +10,22 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from digit_image import SIDE
 from open_inference import tensor
 
 
-class Predictions(NamedTuple):
-    """The likeliest digits [n] and all probabilities, float32 [n, 10].
+class Reasons(NamedTuple):
+    """Each pixel's share in the answer, float32 [n, 28, 28], and what the net saw, uint8 [n, 28, 28]."""
 
-    Where asked for, each pixel's share in the answer, float32 [n, 784].
-    """
+    attribution: NDArray[np.float32]
+    pixels: NDArray[np.uint8]
+
+
+class Predictions(NamedTuple):
+    """The likeliest digits [n], all probabilities, float32 [n, 10], and where asked for, the reasons."""
 
     digits: list[int]
     probabilities: NDArray[np.float32]
-    attributions: NDArray[np.float32] | None = None
+    reasons: Reasons | None = None
 
 
 def one(predictions: Predictions) -> bytes:
@@ -44,8 +47,8 @@ def v2(predictions: Predictions, envelope: dict[str, str], wanted: Sequence[str]
     """Write the output tensors that are wanted (none named: all) under the envelope of name, version and id."""
     probabilities = predictions.probabilities
     outputs = [tensor("probabilities", probabilities), tensor("digit", np.array(predictions.digits))]
-    if predictions.attributions is not None:
-        outputs.append(tensor("attribution", predictions.attributions.reshape(-1, SIDE, SIDE)))
+    if predictions.reasons is not None:
+        outputs += [tensor(name, values) for name, values in predictions.reasons._asdict().items()]
     return _dumps({**envelope, "outputs": [o for o in outputs if not wanted or o["name"] in wanted]})
 
 
@@ -54,8 +57,8 @@ def _objects(predictions: Predictions) -> list[dict[str, Any]]:
     answers = []
     for i, (digit, probabilities) in enumerate(zip(predictions.digits, predictions.probabilities, strict=True)):
         answer = {"digit": digit, "confidence": probabilities[digit], "probabilities": probabilities}
-        if predictions.attributions is not None:
-            answer["attribution"] = predictions.attributions[i].reshape(SIDE, SIDE)
+        if predictions.reasons is not None:
+            answer |= {name: values[i] for name, values in predictions.reasons._asdict().items()}
         answers.append(answer)
     return answers
 

@@ -14,7 +14,8 @@ import digit_request
 import npy
 from attribution import integrated_gradients
 from batch_handler import Answer, BatchHandler
-from digit_answer import Predictions
+from digit_answer import Predictions, Reasons
+from digit_image import SIDE
 from digit_request import DigitRequest
 from image_decoding import FORMATS
 from net import Net
@@ -78,10 +79,12 @@ class MnistHandler(BatchHandler[DigitRequest, Predictions]):
         return (logits / self.temperature).softmax(dim=1).cpu().numpy()
 
     def _explained(self, request: DigitRequest, prediction: Predictions) -> Predictions:
-        pixels = torch.from_numpy(stacked([request.pixels])).to(self.device)
+        pixels = stacked([request.pixels])
         target = torch.tensor(prediction.digits, device=self.device)
-        attributions = integrated_gradients(self.net, pixels, target)
-        return prediction._replace(attributions=attributions.cpu().numpy())
+        attribution = integrated_gradients(self.net, torch.from_numpy(pixels).to(self.device), target).cpu().numpy()
+        seen = np.rint(pixels * 255).astype(np.uint8)
+        images = (-1, SIDE, SIDE)
+        return prediction._replace(reasons=Reasons(attribution.reshape(images), seen.reshape(images)))
 
 
 def _unprobed(requests: Sequence[DigitRequest], predictions: Sequence[Predictions]) -> np.ndarray:

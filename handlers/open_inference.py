@@ -13,7 +13,7 @@ from client_error import ClientError
 from digit_image import SIDE
 from pixels import PIXELS, Pixels, check_count, check_range, decode_base64, from_images, numbers, scale
 
-DATATYPES = {np.dtype(np.float32): "FP32", np.dtype(np.int64): "INT64"}
+DATATYPES = {np.dtype(np.float32): "FP32", np.dtype(np.int64): "INT64", np.dtype(np.uint8): "UINT8"}
 
 
 def parse(message: dict[str, Any]) -> Pixels:
@@ -45,9 +45,9 @@ def parse_envelope(message: dict[str, Any]) -> tuple[str | None, Sequence[str]]:
     request_id, outputs = message.get("id"), message.get("outputs", [])
     if request_id is not None and not isinstance(request_id, str):
         raise ClientError('"id" must be a string')
-    known = ("probabilities", "digit", "attribution")
+    known = ("probabilities", "digit", "attribution", "pixels")
     if not isinstance(outputs, list) or not all(isinstance(o, dict) and o.get("name") in known for o in outputs):
-        raise ClientError('"outputs" may name the tensors "probabilities" and "digit"')
+        raise ClientError('"outputs" may name "probabilities", "digit"; of explanations "attribution", "pixels" too')
     return request_id, [output["name"] for output in outputs]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import signal
 import sys
 import time
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from serving import display
+from serving import display, page_server
 from serving.client import Client, ServiceError
 from serving.preflight import ServerError
 from serving.server import ROOT, TorchServe
@@ -51,13 +52,14 @@ def start(config: Path, log: Path) -> int:
                 server.wait_ready()
                 with Client(server.inference, server.management) as client:
                     prediction = client.predict(ROOT / SAMPLE)
-            print(
-                f"ready after {time.monotonic() - began:.1f} s: {SAMPLE} is a {prediction.digit} "
-                f"({prediction.confidence:.2%}). Ctrl-C stops it; its log is {log}. Try:\n\n"
-                f"    curl -T {SAMPLE} {server.inference}/predictions/mnist\n",
-                flush=True,
-            )
-            code = server.wait()
+            with page_server.running(server.inference, os.environ.get("PAGE_PORT") or page_server.DEFAULT_PORT) as page:
+                print(
+                    f"ready after {time.monotonic() - began:.1f} s: {SAMPLE} is a {prediction.digit} "
+                    f"({prediction.confidence:.2%}). Ctrl-C stops it; its log is {log}. Try:\n\n"
+                    f"    curl -T {SAMPLE} {server.inference}/predictions/mnist\n\n{page}",
+                    flush=True,
+                )
+                code = server.wait()
             print(f"error: TorchServe ended by itself; its log is {log}", file=sys.stderr)
             return code or 1
     except KeyboardInterrupt:

@@ -49,9 +49,13 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Explanation(Prediction):
-    """A prediction and each pixel's share in it: 28 rows of 28, positive where it spoke for the digit."""
+    """A prediction, each pixel's share in it, positive where it spoke for the digit, and what the net saw, 0 to 255.
+
+    Both are 28 rows of 28.
+    """
 
     attribution: list[list[float]]
+    pixels: list[list[int]]
 
 
 class Client:

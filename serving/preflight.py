@@ -31,10 +31,13 @@ def check_ports(settings: Mapping[str, str]) -> None:
             try:
                 probe.bind((host, port))
             except OSError as error:
-                raise ServerError(
-                    f"port {port} of {host} cannot be had ({_owner_of(port) or error.strerror}); "
-                    f"stop that, or choose another with {variable}"
-                ) from error
+                sentence = f"{unavailable(host, port, error)}; stop that, or choose another with {variable}"
+                raise ServerError(sentence) from error
+
+
+def unavailable(host: str, port: int, error: OSError) -> str:
+    """Say that a port cannot be had, and who has it, where this user may know."""
+    return f"port {port} of {host} cannot be had ({_owner_of(port) or error.strerror})"
 
 
 def check_memory() -> None:

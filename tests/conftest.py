@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 from numpy.typing import NDArray
 
 from serving.client import Client
 from serving.server import TorchServe
 from tests.answers import png
 
+pytest_plugins = ["tests.browser"]
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS_VARIABLES = ("TS_INFERENCE_ADDRESS", "TS_MANAGEMENT_ADDRESS", "TS_METRICS_ADDRESS")
 GRPC_VARIABLES = ("TS_GRPC_INFERENCE_PORT", "TS_GRPC_MANAGEMENT_PORT")
@@ -88,7 +90,7 @@ def environment_of_free_ports() -> dict[str, str]:
     for listener in sockets.values():
         listener.close()
     addresses = {name: f"http://127.0.0.1:{ports[name]}" for name in ADDRESS_VARIABLES}
-    return {**os.environ, **addresses, **{name: str(ports[name]) for name in GRPC_VARIABLES}}
+    return {**os.environ, "PAGE_PORT": "0", **addresses, **{name: str(ports[name]) for name in GRPC_VARIABLES}}
 
 
 @pytest.fixture(scope="session")
@@ -115,3 +117,11 @@ def client(server: TorchServe) -> Iterator[Client]:
     """Connect to the session's server."""
     with Client(server.inference, server.management) as connected:
         yield connected
+
+
+@pytest.fixture
+def http() -> Iterator[requests.Session]:
+    """Return a session that no proxy of the environment comes between."""
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session

@@ -1,24 +1,25 @@
-// A sheet of paper: strokes by mouse, finger, pen or keyboard, or a picture laid on it. Tells `onchange` of every change.
+// A sheet of paper: strokes by mouse, finger, pen or keyboard, or a picture laid on it. Tells `onchange` of every change
+// and `onpen` when the keyboard's pen goes up or down. A stroke over a picture begins a fresh sheet; undo brings it back.
 
+const SIDE_PX = 560;
 const INK = "#111";
-const PEN_WIDTH = 34; // of 560, as thick as MNIST's strokes
-const STEP = 14;
+const PEN_WIDTH_PX = 34; // as thick as MNIST's strokes
+const STEP_PX = 14;
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const LARGE_PX = 300 * 300; // a picture of more is sent as JPEG
+const QUALITY = 0.92;
 
 export class Drawing {
-  constructor(canvas, onchange) {
-    this.canvas = canvas;
-    this.onchange = onchange;
-    this.strokes = [];
-    this.picture = null;
-    this.pen = { x: canvas.width / 2, y: canvas.height / 2, isDown: false };
+  constructor(canvas, { onchange, onpen }) {
+    Object.assign(this, { canvas, onchange, onpen, strokes: [], picture: null });
+    this.context = canvas.getContext("2d", { alpha: false }); // opaque, so a smaller PNG that the server reads faster
+    this.pen = { x: SIDE_PX / 2, y: SIDE_PX / 2, isDown: false };
     this.pointers = new Map(); // a stroke for each finger
     canvas.addEventListener("pointerdown", (event) => this.begin(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
     for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => this.end(event));
     canvas.addEventListener("keydown", (event) => this.key(event));
-    canvas.addEventListener("focus", () => this.paint());
-    canvas.addEventListener("blur", () => this.paint());
+    for (const focus of ["focus", "blur"]) canvas.addEventListener(focus, () => this.paint());
     this.paint();
   }
 
@@ -26,11 +27,16 @@ export class Drawing {
     return !this.picture && this.strokes.length === 0;
   }
 
+  get isUnderWay() {
+    return this.pointers.size > 0;
+  }
+
+  get shownPicture() {
+    return this.strokes.length ? null : this.picture;
+  }
+
   clear() {
-    this.strokes = [];
-    this.picture = null;
-    this.pen.isDown = false;
-    this.changed();
+    this.show({});
   }
 
   undo() {
@@ -40,27 +46,37 @@ export class Drawing {
     this.changed();
   }
 
-  show(picture) {
-    this.strokes = [];
+  // Lay strokes or a picture (a canvas) on the paper instead of what is there.
+  show({ strokes = [], picture = null }) {
+    this.strokes = strokes.map((stroke) => [...stroke]);
     this.picture = picture;
+    this.pen.isDown = false;
     this.changed();
   }
 
-  // What is on the paper as a PNG, without the keyboard's cursor.
-  async png() {
-    const copy = document.createElement("canvas");
-    copy.width = this.canvas.width;
-    copy.height = this.canvas.height;
-    this.paintOn(copy);
-    return new Promise((resolve) => copy.toBlob(resolve, "image/png"));
+  // What is on the paper, without the keyboard's cursor.
+  copy() {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [this.canvas.width, this.canvas.height];
+    this.paintOn(canvas.getContext("2d", { alpha: false }));
+    return canvas;
+  }
+
+  // The same as a file to send.
+  async file() {
+    const canvas = this.copy();
+    const type = this.shownPicture && canvas.width * canvas.height > LARGE_PX ? "image/jpeg" : "image/png";
+    return new Promise((resolve) => canvas.toBlob(resolve, type, QUALITY));
   }
 
   begin(event) {
     if (event.button !== 0) return;
     this.canvas.setPointerCapture(event.pointerId);
-    const stroke = [this.position(event)];
+    const stroke = [];
     this.pointers.set(event.pointerId, stroke);
     this.strokes.push(stroke);
+    this.paint(); // a picture makes way, and the paper has its own size again
+    stroke.push(this.position(event));
     this.changed();
   }
 
@@ -73,20 +89,24 @@ export class Drawing {
   }
 
   end(event) {
-    this.pointers.delete(event.pointerId);
+    if (this.pointers.delete(event.pointerId)) this.changed();
   }
 
   key(event) {
     const { pen } = this;
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key in MOVES) {
+    const isCommand = event.ctrlKey || event.metaKey;
+    if (event.altKey || (isCommand && event.key !== "z")) return;
+    if (isCommand) {
+      this.undo();
+    } else if (event.key in MOVES) {
       const [dx, dy] = MOVES[event.key];
-      pen.x = Math.min(Math.max(pen.x + dx * STEP, 0), this.canvas.width);
-      pen.y = Math.min(Math.max(pen.y + dy * STEP, 0), this.canvas.height);
+      pen.x = Math.min(Math.max(pen.x + dx * STEP_PX, 0), SIDE_PX);
+      pen.y = Math.min(Math.max(pen.y + dy * STEP_PX, 0), SIDE_PX);
       if (pen.isDown) this.strokes.at(-1).push([pen.x, pen.y]);
     } else if (event.key === " ") {
       pen.isDown = !pen.isDown;
       if (pen.isDown) this.strokes.push([[pen.x, pen.y]]);
+      this.onpen(pen.isDown);
     } else if (event.key === "Delete" || event.key === "Backspace") {
       this.clear();
     } else {
@@ -99,8 +119,11 @@ export class Drawing {
 
   position(event) {
     const box = this.canvas.getBoundingClientRect();
-    const scale = this.canvas.width / box.width;
-    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+    const round = (value) => Math.round(10 * value) / 10;
+    return [
+      round(((event.clientX - box.left) * SIDE_PX) / box.width),
+      round(((event.clientY - box.top) * SIDE_PX) / box.height),
+    ];
   }
 
   changed() {
@@ -109,23 +132,21 @@ export class Drawing {
   }
 
   paint() {
-    this.paintOn(this.canvas);
-    if (this.canvas.matches(":focus-visible")) this.paintCursor();
+    const { width, height } = this.shownPicture ?? { width: SIDE_PX, height: SIDE_PX };
+    if (this.canvas.width !== width) this.canvas.width = width;
+    if (this.canvas.height !== height) this.canvas.height = height;
+    this.paintOn(this.context);
+    if (this.canvas.matches(":focus-visible") && !this.shownPicture) this.paintCursor();
   }
 
-  paintOn(canvas) {
-    const context = canvas.getContext("2d");
+  paintOn(context) {
+    if (this.shownPicture) return context.drawImage(this.picture, 0, 0);
     context.fillStyle = "#fff";
-    context.fillRect(0, 0, canvas.width, canvas.height);
-    if (this.picture) {
-      const scale = Math.min(canvas.width / this.picture.width, canvas.height / this.picture.height);
-      const [width, height] = [this.picture.width * scale, this.picture.height * scale];
-      context.drawImage(this.picture, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height);
-    }
+    context.fillRect(0, 0, SIDE_PX, SIDE_PX);
     context.strokeStyle = INK;
-    context.lineWidth = PEN_WIDTH;
+    context.lineWidth = PEN_WIDTH_PX;
     context.lineCap = context.lineJoin = "round";
-    for (const [first, ...rest] of this.strokes) {
+    for (const [first, ...rest] of this.strokes.filter((stroke) => stroke.length)) {
       context.beginPath();
       context.moveTo(...first);
       context.lineTo(...first); // a dot, where there is no more
@@ -135,11 +156,10 @@ export class Drawing {
   }
 
   paintCursor() {
-    const context = this.canvas.getContext("2d");
-    context.strokeStyle = "#1f5fbf";
-    context.lineWidth = 3;
-    context.beginPath();
-    context.arc(this.pen.x, this.pen.y, PEN_WIDTH / 2 + 3, 0, 2 * Math.PI);
-    context.stroke();
+    this.context.strokeStyle = this.pen.isDown ? "#d9480f" : "#1f5fbf";
+    this.context.lineWidth = 4;
+    this.context.beginPath();
+    this.context.arc(this.pen.x, this.pen.y, PEN_WIDTH_PX / 2 + 4, 0, 2 * Math.PI);
+    this.context.stroke();
   }
 }

@@ -1,111 +1,124 @@
-// The page: what is on the paper goes to the server as a PNG, and the ten probabilities come back as bars.
+// The page: what is on the paper goes to the server while it is drawn, and what the net reads there comes back.
 
+import { say, sayAnswer, show, summary } from "./answer.js";
 import { Drawing } from "./drawing.js";
-import { TEXTS } from "./texts.js";
+import { readPicture } from "./photo.js";
+import { SavedDrawings } from "./saved.js";
+import { explain, useKey } from "./server.js";
+import { preferred, speak, texts } from "./texts.js";
 
-const WAIT_MS = 120; // after the last change, and between two questions at least
+const PAUSE_MS = 120; // between a change and the question, and so between two questions
 const element = (id) => document.getElementById(id);
 
-let texts = TEXTS.en;
-let latest = 0; // answers may overtake each other: only the latest question's counts
+let answer = {}; // the one that is shown
 let timer = 0;
-let last = null;
+let isAsking = false;
+let isAnswered = false; // `answer` is to what is on the paper now
+let isToBeKept = false;
 
-const drawing = new Drawing(element("paper"), () => {
-  clearTimeout(timer);
-  timer = setTimeout(ask, WAIT_MS);
+const drawing = new Drawing(element("paper"), {
+  onchange: changed,
+  onpen: (isDown) => say(isDown ? texts.penDown : texts.penUp),
+});
+const saved = new SavedDrawings({
+  onopen(kept) {
+    drawing.show(kept);
+    element("paper").scrollIntoView({ block: "nearest" });
+  },
+  ondelete: () => say(texts.deleted),
 });
 
-const bars = Array.from({ length: 10 }, (_, digit) => {
-  const row = document.createElement("li");
-  row.innerHTML = `<span>${digit}</span><span class="track"><span class="fill"></span></span><span class="share">–</span>`;
-  element("bars").append(row);
-  return row;
-});
+function changed() {
+  isAnswered = false;
+  isToBeKept = false;
+  element("invitation").hidden = !drawing.isEmpty;
+  element("sheet").classList.toggle("coarse", drawing.shownPicture?.width < 100);
+  for (const id of ["undo", "clear", "keep"]) element(id).ariaDisabled = String(drawing.isEmpty);
+  if (drawing.isEmpty) tell({});
+  else if (!timer && !isAsking) timer = setTimeout(ask, PAUSE_MS);
+}
 
+// One question at a time, about the newest drawing; answers cannot overtake each other.
 async function ask() {
-  const question = ++latest;
-  if (drawing.isEmpty) return show({ hint: true });
-  const png = await drawing.png();
-  const began = performance.now();
-  const answer = await send(png);
-  if (question === latest) show({ ...answer, ms: performance.now() - began });
+  timer = 0;
+  if (drawing.isEmpty) return;
+  isAsking = true;
+  isAnswered = true; // unless the drawing changes meanwhile
+  const newest = await explain(await drawing.file(), (seconds) => tell({ waiting: seconds }));
+  isAsking = false;
+  const isHalfDrawn = drawing.isUnderWay && newest.problem === "refused"; // half a digit may be none: no complaint
+  if (!drawing.isEmpty && !isHalfDrawn) tell(newest);
+  if (!isAnswered) timer = setTimeout(ask, PAUSE_MS);
+  else if (isToBeKept) keep();
 }
 
-async function send(png) {
-  try {
-    const headers = { "Content-Type": "image/png" };
-    const response = await fetch("predictions/mnist", { method: "POST", body: png, headers });
-    const answer = await response.json();
-    return response.ok ? answer : { error: answer.error ?? answer.message };
-  } catch {
-    return { unreachable: true };
-  }
+function tell(newest) {
+  const wasLocked = !element("locked").hidden;
+  answer = newest;
+  show(answer);
+  if (drawing.isUnderWay) return;
+  sayAnswer(answer);
+  if (!element("locked").hidden && !wasLocked) element("key").focus();
 }
 
-function show(answer) {
-  last = answer;
-  const { digit, confidence, probabilities } = answer;
-  const place = element("answer");
-  if (probabilities) {
-    const strong = document.createElement("strong");
-    strong.textContent = digit;
-    place.replaceChildren(strong, texts.sure(percent(confidence)));
-  } else {
-    const hint = document.createElement("span");
-    hint.className = "hint";
-    hint.textContent = answer.error ?? (answer.unreachable ? texts.unreachable : texts.hint);
-    place.replaceChildren(hint);
-  }
-  bars.forEach((row, i) => {
-    const share = probabilities?.[i];
-    row.querySelector(".fill").style.width = `${100 * (share ?? 0)}%`;
-    row.querySelector(".share").textContent = share === undefined ? "–" : percent(share);
-    row.classList.toggle("best", i === digit);
-  });
-  element("latency").textContent = probabilities ? texts.latency(Math.round(answer.ms)) : "";
+function askAgain() {
+  element("paper").focus({ preventScroll: true }); // what had the focus goes away
+  changed();
 }
 
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
-
-function speak(language) {
-  texts = TEXTS[language];
-  document.documentElement.lang = language;
-  document.title = texts.title;
-  for (const node of document.querySelectorAll("[data-text]")) node.textContent = texts[node.dataset.text];
-  for (const node of document.querySelectorAll("[data-label]")) node.ariaLabel = texts[node.dataset.label];
-  element("language").textContent = texts.otherName;
-  element("language").lang = texts.other;
-  if (last) show(last);
+function keep() {
+  isToBeKept = !isAnswered || isAsking;
+  if (drawing.isEmpty || isToBeKept) return;
+  saved.add(drawing, answer);
+  say(texts.kept(summary(answer)));
 }
 
 async function open(file) {
-  if (!file?.type.startsWith("image/")) return;
+  if (!file) return;
   try {
-    drawing.show(await createImageBitmap(file));
+    drawing.show({ picture: await readPicture(file) });
   } catch {
-    show({ error: texts.unreadable });
+    drawing.clear();
+    tell({ problem: "unreadable" });
   }
+}
+
+function change(language) {
+  speak(language);
+  show(answer);
+  saved.render();
 }
 
 element("clear").addEventListener("click", () => drawing.clear());
 element("undo").addEventListener("click", () => drawing.undo());
-element("language").addEventListener("click", () => speak(texts.other));
-element("file").addEventListener("change", (event) => {
-  open(event.target.files[0]);
-  event.target.value = "";
+element("keep").addEventListener("click", keep);
+element("again").addEventListener("click", askAgain);
+element("language").addEventListener("click", () => change(texts.other));
+element("locked").addEventListener("submit", (event) => {
+  event.preventDefault();
+  useKey(element("key").value);
+  element("key").value = "";
+  askAgain();
 });
+for (const id of ["file", "camera"]) {
+  element(id).addEventListener("change", (event) => {
+    open(event.target.files[0]);
+    event.target.value = "";
+  });
+}
 addEventListener("paste", (event) => open(event.clipboardData.files[0]));
 addEventListener("dragover", (event) => {
   event.preventDefault();
-  element("paper").classList.add("dropping");
+  element("sheet").classList.add("dropping");
 });
-addEventListener("dragleave", () => element("paper").classList.remove("dropping"));
+addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) element("sheet").classList.remove("dropping");
+});
 addEventListener("drop", (event) => {
   event.preventDefault();
-  element("paper").classList.remove("dropping");
+  element("sheet").classList.remove("dropping");
   open(event.dataTransfer.files[0]);
 });
 
-speak(navigator.language.startsWith("ko") ? "ko" : "en");
-show({ hint: true });
+change(preferred());
+changed();

@@ -108,11 +108,3 @@ def service(source: Path) -> Iterator[Service]:
         yield service
     finally:
         service.compose("--profile", "monitoring", "down", "--remove-orphans", "--volumes", "--rmi", "all")
-
-
-@pytest.fixture
-def http() -> Iterator[requests.Session]:
-    """Return a session that no proxy of the environment comes between."""
-    with requests.Session() as session:
-        session.trust_env = False
-        yield session

@@ -40,7 +40,7 @@ def test_a_digit_is_read(service, http, seven, path, method):
 
 def test_it_is_explained(service, http, seven):
     answer = http.post(f"{service.url}/explanations/mnist", data=seven, headers=PNG).json()
-    assert len(answer["attribution"]) == 28
+    assert len(answer["attribution"]) == len(answer["pixels"]) == 28
 
 
 def test_the_type_that_curl_gives_is_mended(service, http, seven):

@@ -9,6 +9,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from ts.context import RequestProcessor
 
 from model import Net
@@ -173,10 +174,25 @@ def test_describe_tells_what_the_model_is(mnist, root):
     assert "PNG" in description["image_formats"]
 
 
-def test_an_explanation_adds_a_28_by_28_map_to_the_prediction(mnist, seven):
+def test_an_explanation_adds_a_28_by_28_map_and_what_the_net_saw_to_the_prediction(mnist, seven, test_images):
     answer = mnist.body(seven, explain="True").json
     assert np.shape(answer.pop("attribution")) == (28, 28)
+    np.testing.assert_array_equal(answer.pop("pixels"), test_images[0], strict=False)
     assert answer == mnist.body(seven).json
+
+
+def test_what_the_net_saw_of_a_photo_gives_the_same_answer_again(mnist, root):
+    photo = Image.open(root / "samples/5.png").resize((300, 300))
+    answer = mnist.body(png(255 - np.pad(np.asarray(photo) // 2, 80)), explain="True").json
+    seen = np.array(answer["pixels"], np.uint8)
+    assert not seen[:2].any(), "MNIST's form has a margin"
+    again = mnist.json({"instances": [seen.tolist()]}, explain="True").json["predictions"][0]
+    assert again == answer
+
+
+def test_what_the_net_saw_of_numbers_from_0_to_1_is_told_from_0_to_255(mnist, test_images):
+    answer = mnist.json({"instances": [(test_images[0] / 255).tolist()]}, explain="True").json["predictions"][0]
+    assert answer["pixels"] == test_images[0].tolist()
 
 
 def test_each_request_of_a_batch_is_explained_or_not_on_its_own(mnist, seven):
@@ -197,6 +213,7 @@ def test_v2_and_bulk_requests_are_explained_in_their_own_form(mnist, test_images
     outputs = mnist.json({"inputs": [tensor]}, explain="True").json["outputs"]
     assert outputs[2]["name"] == "attribution"
     assert outputs[2]["shape"] == [2, 28, 28]
+    assert outputs[3] == {**tensor, "name": "pixels", "shape": [2, 28, 28]}
     bulk = mnist.body(npy(test_images[:2]), explain="True", Accept="application/x-npy")
     assert [np.shape(p["attribution"]) for p in bulk.json["predictions"]] == [(28, 28)] * 2
 

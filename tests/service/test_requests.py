@@ -123,9 +123,10 @@ def test_npy_is_answered_in_bulk(url, test_images, test_labels, shape):
 
 
 @pytest.mark.parametrize("route", ["explanations/mnist", "v1/models/mnist:explain", "v2/models/mnist/explain"])
-def test_an_explanation_is_a_prediction_with_a_map(server, seven, expected, route):
+def test_an_explanation_is_a_prediction_with_a_map(server, seven, test_images, expected, route):
     answer = requests.post(f"{server.inference}/{route}", seven, timeout=10).json()
     assert np.shape(answer.pop("attribution")) == (28, 28)
+    assert answer.pop("pixels") == test_images[0].tolist()
     assert_same_predictions([answer], [expected])
 
 

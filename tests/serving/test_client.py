@@ -53,10 +53,11 @@ def test_predict_many_of_nothing_is_nothing(client):
     assert client.predict_many([]) == []
 
 
-def test_explain_adds_the_attribution(client, seven):
+def test_explain_adds_the_attribution_and_what_the_net_saw(client, seven, test_images):
     explanation = client.explain(seven)
     assert explanation.digit == 7
     assert np.shape(explanation.attribution) == (28, 28)
+    assert explanation.pixels == test_images[0].tolist()
 
 
 def test_models_and_describe_tell_what_is_served(client):

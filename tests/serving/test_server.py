@@ -42,7 +42,7 @@ def one_worker(environment, archives, tmp_path):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_until_a_signal_and_leaves_nothing(root, environment, tmp_path, how):
+def test_the_command_serves_until_a_signal_and_leaves_nothing(root, environment, http, tmp_path, how):
     temporary = tmp_path / "t"
     temporary.mkdir()
     command = [sys.executable, "-m", "serving", "start", "--log", str(tmp_path / "torchserve.log")]
@@ -54,6 +54,10 @@ def test_the_command_serves_until_a_signal_and_leaves_nothing(root, environment,
             assert "samples/7.png is a 7" in line
             family = psutil.Process(process.pid).children(recursive=True)
             assert len(family) >= 4, "Java, two workers for MNIST and one for XOR"
+            page = next(line for line in process.stdout if line.startswith("Or draw a digit: ")).split()[-1]
+            assert "<title>Draw a digit</title>" in http.get(page).text
+            sample = (root / "samples/7.png").read_bytes()
+            assert http.post(f"{page}/predictions/mnist", sample).json()["digit"] == 7
             process.send_signal(how)
             out, _ = process.communicate(timeout=60)
         finally:

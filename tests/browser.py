@@ -1,0 +1,101 @@
+"""A real Chromium at the page, and a person's hand: mouse, finger, and an eye on the answer."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.web.strokes import STROKES
+
+CHROMIUM = shutil.which("chromium")
+DESKTOP, PHONE = {"width": 1100, "height": 800}, {"width": 375, "height": 812}
+TOUCH = {"viewport": PHONE, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Start the browser once."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is here")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Any, address: str) -> Iterator[Callable[..., Any]]:
+    """Return a function that opens the page at the test's `address`.
+
+    At the end nothing may have been complained of, or asked elsewhere. Chromium counts answers of 400 and above as
+    complaints: `expected` names those that are meant. Half a digit may be none, so 400 always is.
+    """
+    contexts, complaints = [], []
+
+    def opened(expected: tuple[int | str, ...] = (), at: str = address, script: str = "", **options: Any) -> Any:
+        context = chromium.new_context(**{"viewport": DESKTOP, "locale": "en-US", **options})
+        contexts.append(context)
+        context.add_init_script(script)
+        page = context.new_page()
+        meant = [f"status of {status}" if isinstance(status, int) else status for status in (400, *expected)]
+        page.on("console", lambda m: None if any(text in m.text for text in meant) else complaints.append(m.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda r: None if r.url.startswith((at, "blob:", "data:")) else complaints.append(r.url))
+        page.goto(at)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def pictures(root: Path) -> Path:
+    """Return the folder where pictures of the page are kept for people to look at."""
+    folder = root / "test-results"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def on_paper(page: Any) -> Callable[[tuple[float, float]], tuple[float, float]]:
+    """Return a function from a point of a stroke to a point of the screen."""
+    box = page.locator("#paper").bounding_box()
+    return lambda point: (box["x"] + point[0] * box["width"], box["y"] + point[1] * box["height"])
+
+
+def draw_with_mouse(page: Any, digit: int) -> None:
+    place = on_paper(page)
+    for first, *rest in STROKES[digit]:
+        page.mouse.move(*place(first))
+        page.mouse.down()
+        for point in rest:
+            page.mouse.move(*place(point), steps=4)
+        page.mouse.up()
+
+
+def draw_with_finger(page: Any, digit: int) -> None:
+    place, finger = on_paper(page), page.context.new_cdp_session(page)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        touched = [dict(zip("xy", place(point), strict=True)) for point in points]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touched})
+
+    for first, *rest in STROKES[digit]:
+        touch("touchStart", first)
+        for point in rest:
+            touch("touchMove", point)
+        touch("touchEnd")
+
+
+def assert_reads(page: Any, digit: int) -> None:
+    """Wait for the answer, and check that the bars say the same."""
+    page.locator("#reading strong", has_text=str(digit)).wait_for(timeout=10_000)
+    shares = [float(text.lstrip(">").split()[0]) for text in page.locator("#bars .share").all_inner_texts()]
+    assert sum(shares) == pytest.approx(100, abs=1)
+    assert shares.index(max(shares)) == digit

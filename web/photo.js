@@ -1,0 +1,35 @@
+// A picture file as it is laid on the paper, shown and sent: upright, opaque, its longer side at most 1000 pixels.
+
+const LONGEST_PX = 1000; // the server reduces what is larger to this
+const MOSTLY_OPAQUE = 0.75;
+
+// Throws where the browser cannot read the file.
+export async function readPicture(file) {
+  const bitmap = await createImageBitmap(file);
+  const scale = Math.min(1, LONGEST_PX / Math.max(bitmap.width, bitmap.height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  context.fillStyle = ground(context.getImageData(0, 0, canvas.width, canvas.height).data);
+  context.globalCompositeOperation = "destination-over";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
+// What its author saw behind a transparent picture: white behind dark strokes, black behind light ones; the holes of a
+// picture that is mostly opaque take its mean colour. The server chooses in the same way.
+function ground(rgba) {
+  const sum = [0, 0, 0];
+  let alpha = 0;
+  for (let i = 0; i < rgba.length; i += 4) {
+    alpha += rgba[i + 3];
+    for (let c = 0; c < 3; c++) sum[c] += rgba[i + c] * rgba[i + 3];
+  }
+  const mean = sum.map((value) => value / Math.max(alpha, 1));
+  if (alpha > (MOSTLY_OPAQUE * 255 * rgba.length) / 4) return `rgb(${mean.map(Math.round).join(" ")})`;
+  return 0.299 * mean[0] + 0.587 * mean[1] + 0.114 * mean[2] > 127.5 ? "#000" : "#fff";
+}
