@@ -17,6 +17,7 @@ import pytest
 import requests
 
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+SCANNERS = Path(__file__).resolve().parents[2] / ".venv-scan"
 WAIT_S = 60.0
 
 
@@ -32,6 +33,16 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+def scanner(name: str) -> Path:
+    """Return a program of requirements/scan.txt."""
+    program = SCANNERS / "bin" / name
+    if not program.is_file():
+        pytest.fail(
+            f"there is no {program.relative_to(SCANNERS.parent)}; run the tests with `make test`, which installs it"
+        )
+    return program
+
+
 class Service:
     """The composed containers, under a name and at a port of the tests' own."""
 
@@ -42,6 +53,7 @@ class Service:
         self._file = source / "docker/compose.yaml"
         self._environment = {**os.environ, "PORT": str(self.port), "API_KEY": "", "TORCH_BACKEND": backend(source)}
         self._environment["IMAGE_PREFIX"] = self.name  # what `make up` made here before stays as it is
+        self._environment["ACCESS_LOG"] = "info"
         if CERTIFICATES.is_file():
             self._environment["CA_CERTIFICATES"] = str(CERTIFICATES)
 
