@@ -57,25 +57,6 @@ def test_health_tells_how_many_servers_are_ready(service, http):
     assert http.get(f"{service.url}/health").json() == {"status": "ready", "servers": 1}
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/models", "/models/mnist", "/metrics", "/workflows", "/ping", "/api-description", "/wfpredict/x",
-        "//models", "/./models", "/%6dodels", "/predictions/../models", "/predictions/mnist/../../models",
-        "/predictions/mnist/..%2f..%2fmodels", "/predictions/mnist/%2e%2e/%2e%2e/models",
-        "/predictions/mnist%2f..%2f..%2fmodels", "/predictions\\..\\models", "/predictions/mnist;/models",
-        "/predictions/mnist/1.0/..;/models",
-        "/predictions/other", "/v2/models", "/v2/models/mnist/../../../models", "/v1/models/mnist", "/-error",
-        "/predictions/mnist%0d%0aX:%20y", "/predictions/mnist%00",
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
-def test_nothing_else_is_there(service, method, path):
-    status, body = raw(service, method, path)
-    assert status in (400, 404)
-    assert set(json.loads(body)) == {"error"}
-
-
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS", "PATCH"])
 def test_digits_are_only_posted_or_put(service, method):
     status, body = raw(service, method, "/predictions/mnist")
