@@ -21,11 +21,11 @@ SCANNERS = Path(__file__).resolve().parents[2] / ".venv-scan"
 WAIT_S = 60.0
 
 
-def docker(*arguments: str, timeout_s: float = 60, **options) -> str:
+def docker(*arguments: str, timeout_s: float = 60, stderr_too: bool = False, **options) -> str:
     """Run docker and return what it printed."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=timeout_s, **options)
     assert done.returncode == 0, f"docker {' '.join(arguments)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-    return done.stdout
+    return done.stdout + done.stderr if stderr_too else done.stdout
 
 
 def free_port() -> int:
@@ -43,6 +43,12 @@ def scanner(name: str) -> Path:
     return program
 
 
+def is_open(address: str, port: int) -> bool:
+    with socket.socket() as connection:
+        connection.settimeout(5)
+        return connection.connect_ex((address, port)) == 0
+
+
 class Service:
     """The composed containers, under a name and at a port of the tests' own."""
 
@@ -50,6 +56,7 @@ class Service:
         self.name = f"mnist-test-{os.getpid()}"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.source = source
         self._file = source / "docker/compose.yaml"
         self._environment = {**os.environ, "PORT": str(self.port), "API_KEY": "", "TORCH_BACKEND": backend(source)}
         self._environment["IMAGE_PREFIX"] = self.name  # what `make up` made here before stays as it is
@@ -84,6 +91,29 @@ class Service:
 
     def inspect(self, container: str) -> dict:
         return json.loads(docker("inspect", container))[0]
+
+
+@contextlib.contextmanager
+def running(service: Service, name: str, *options: str) -> Iterator[str]:
+    """Run one more container of an image, confined as compose confines it, in the service's network."""
+    confined = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+    container = docker("run", "--detach", f"--network={service.name}_default", *confined, *options, service.image(name))
+    try:
+        yield container.strip()
+    finally:
+        docker("rm", "--force", container.strip())
+
+
+@contextlib.contextmanager
+def own_gateway(service: Service, *options: str) -> Iterator[str]:
+    """Run a gateway with options of its own, and return its address once it listens."""
+    with running(service, "gateway", "--tmpfs=/tmp:mode=1777", *options) as container:
+        (network,) = service.inspect(container)["NetworkSettings"]["Networks"].values()
+        end = time.monotonic() + WAIT_S
+        while not is_open(network["IPAddress"], 8000):
+            assert time.monotonic() < end, docker("logs", container, stderr_too=True)
+            time.sleep(0.1)
+        yield f"http://{network['IPAddress']}:8000"
 
 
 def backend(source: Path) -> str:

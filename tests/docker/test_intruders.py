@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker.conftest import docker
+from tests.docker.conftest import docker, is_open
 from tests.docker.wire import exchange, post, received
 
 pytestmark = pytest.mark.docker
@@ -218,9 +218,3 @@ def test_a_container_beside_them_reaches_no_more_than_it_should(service, name, o
         port for port in (22, 80, 443, 7070, 7071, *range(8000, 8100), 9000) if is_open(network["IPAddress"], port)
     }
     assert found == open_ports
-
-
-def is_open(address, port):
-    with socket.socket() as connection:
-        connection.settimeout(5)
-        return connection.connect_ex((address, port)) == 0
