@@ -9,6 +9,7 @@ RECIPE ?= fast
 
 python := .venv/bin/python
 installed := .venv/installed
+scanners := .venv-scan/installed
 archives := model_store/mnist.mar model_store/xor.mar
 handlers := $(filter-out %_handler.py,$(wildcard handlers/*.py)) training/archive.py
 
@@ -16,7 +17,8 @@ handlers := $(filter-out %_handler.py,$(wildcard handlers/*.py)) training/archiv
 gpu = $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && docker info 2>/dev/null | grep -qi nvidia && echo yes)
 compose = docker compose -f docker/compose.yaml $(if $(gpu),-f docker/compose.gpu.yaml)
 monitored = $(if $(MONITORING),--profile monitoring)
-export TORCH_BACKEND PORT API_KEY GRAFANA_PASSWORD
+override API_KEY_FILE := $(abspath $(API_KEY_FILE))
+export TORCH_BACKEND PORT API_KEY API_KEY_FILE RATE_LIMIT CONNECTION_LIMIT GRAFANA_PASSWORD
 export CA_CERTIFICATES ?= $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt) /dev/null)
 
 .DEFAULT_GOAL := help
@@ -31,7 +33,7 @@ serve: $(archives) ## Serve the model at http://127.0.0.1:8080, and a page to dr
 	@$(python) -m serving start
 
 .PHONY: test
-test: $(archives) ## Run the whole test suite, against the real TorchServe
+test: $(archives) $(scanners) ## Run the whole test suite, against the real TorchServe
 	$(python) -m pytest $(PYTEST)
 
 .PHONY: up
@@ -74,6 +76,11 @@ bench: $(archives) ## Measure this server beside its peers (Linux, wrk); ARGUMEN
 bench-gpu: $(archives) ## The same server on a GPU: digits a second in bulk, and where the time goes
 	$(python) -m benchmarks.gpu $(ARGUMENTS)
 
+.PHONY: fuzz-api
+fuzz-api: $(scanners) ## Send what docs/openapi.yaml allows and forbids to what `make up` started, for DURATION=600 seconds
+	.venv-scan/bin/schemathesis --config-file tests/docker/schemathesis.toml run docs/openapi.yaml \
+	  --url http://127.0.0.1:$(or $(PORT),8000) --max-time $(or $(DURATION),600)
+
 .PHONY: check
 check: $(installed) ## Lint, formatting and types; writes nothing
 	$(python) -m ruff check .
@@ -88,7 +95,7 @@ fix: $(installed) ## Mend what check can mend by itself
 
 .PHONY: lock
 lock: $(installed) ## Write requirements/*.txt anew from their *.in, those of the benchmark's peers too
-	for name in $(addprefix requirements/,uv serve dev) $(basename $(wildcard benchmarks/requirements/*.in)); do \
+	for name in $(addprefix requirements/,uv serve dev scan) $(basename $(wildcard benchmarks/requirements/*.in)); do \
 	  .venv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
 	    --no-annotate --no-header $$name.in -o $$name.txt; \
 	done
@@ -124,4 +131,10 @@ else
 	$(uv_install) --require-hashes -r requirements/serve.txt -r requirements/dev.txt --excludes requirements/torch-cuda.txt
 	$(uv_install) --no-deps --torch-backend $(TORCH_BACKEND) --constraints requirements/serve.in torch torchvision
 endif
+	touch $@
+
+# In an environment of their own: they have nothing to do with ours, and hundreds of MB.
+$(scanners): requirements/scan.txt | $(installed)
+	.venv/bin/uv venv --quiet --clear --python $(python) .venv-scan
+	.venv/bin/uv pip install --python .venv-scan --require-hashes -r requirements/scan.txt
 	touch $@

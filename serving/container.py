@@ -29,6 +29,7 @@ from serving.server import ROOT, TorchServe
 
 HEALTH_PORT = 8090
 LOG = Path("/tmp/torchserve.log")  # noqa: S108 - the container's own
+MAX_LOG_BYTES = 8 << 20  # of memory: /tmp is a tmpfs
 NOTICE_S = 2.0  # gateways ask /ready every second
 DRAIN_TIMEOUT_S = 20.0  # less than compose's stop_grace_period
 SAMPLE, DIGIT = ROOT / "samples/7.png", 7
@@ -132,12 +133,18 @@ def _start_health(readiness: Readiness) -> None:
 
 
 def _relay(log: Path) -> None:
-    """Copy the log, which TorchServe's starter needs as a file, to stdout, where containers log."""
-    with log.open(errors="replace") as lines:
+    """Copy the log, which TorchServe's starter needs as a file, to stdout, where containers log; empty it when long.
+
+    What is written between the last read and the emptying, a few microseconds in 8 MiB, is lost.
+    """
+    with log.open("r+b", buffering=0) as file:
         while True:
-            if line := lines.readline():
-                sys.stdout.write(line)
-                sys.stdout.flush()
+            if text := file.read(1 << 16):
+                sys.stdout.buffer.write(text)
+                sys.stdout.buffer.flush()
+            elif file.tell() > MAX_LOG_BYTES:
+                file.truncate(0)
+                file.seek(0)
             else:
                 time.sleep(0.2)
 

@@ -60,7 +60,8 @@ class TorchServe:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         # Workers' sockets live here too, and the path of a unix socket must be short.
         self._temporary = tempfile.mkdtemp(prefix="torchserve-")
-        with self.log.open("w") as log:
+        self.log.write_bytes(b"")
+        with self.log.open("a") as log:  # so that whoever reads it may also empty it
             self._fork_server = self._start_fork_server(log) if self._forks else None
             self.process = subprocess.Popen(
                 self._command(model_store),

@@ -17,19 +17,36 @@ import pytest
 import requests
 
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+SCANNERS = Path(__file__).resolve().parents[2] / ".venv-scan"
 WAIT_S = 60.0
 
 
-def docker(*arguments: str, timeout_s: float = 60, **options) -> str:
+def docker(*arguments: str, timeout_s: float = 60, stderr_too: bool = False, **options) -> str:
     """Run docker and return what it printed."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=timeout_s, **options)
     assert done.returncode == 0, f"docker {' '.join(arguments)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-    return done.stdout
+    return done.stdout + done.stderr if stderr_too else done.stdout
 
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
+
+
+def scanner(name: str) -> Path:
+    """Return a program of requirements/scan.txt."""
+    program = SCANNERS / "bin" / name
+    if not program.is_file():
+        pytest.fail(
+            f"there is no {program.relative_to(SCANNERS.parent)}; run the tests with `make test`, which installs it"
+        )
+    return program
+
+
+def is_open(address: str, port: int) -> bool:
+    with socket.socket() as connection:
+        connection.settimeout(5)
+        return connection.connect_ex((address, port)) == 0
 
 
 class Service:
@@ -40,10 +57,12 @@ class Service:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.prometheus = f"http://127.0.0.1:{free_port()}"
+        self.source = source
         self._file = source / "docker/compose.yaml"
         self._environment = {**os.environ, "PORT": str(self.port), "API_KEY": "", "TORCH_BACKEND": backend(source)}
         self._environment["PROMETHEUS_PORT"] = self.prometheus.rsplit(":", 1)[1]
         self._environment["IMAGE_PREFIX"] = self.name  # what `make up` made here before stays as it is
+        self._environment["ACCESS_LOG"] = "info"
         if CERTIFICATES.is_file():
             self._environment["CA_CERTIFICATES"] = str(CERTIFICATES)
 
@@ -74,6 +93,29 @@ class Service:
 
     def inspect(self, container: str) -> dict:
         return json.loads(docker("inspect", container))[0]
+
+
+@contextlib.contextmanager
+def running(service: Service, name: str, *options: str) -> Iterator[str]:
+    """Run one more container of an image, confined as compose confines it, in the service's network."""
+    confined = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+    container = docker("run", "--detach", f"--network={service.name}_default", *confined, *options, service.image(name))
+    try:
+        yield container.strip()
+    finally:
+        docker("rm", "--force", container.strip())
+
+
+@contextlib.contextmanager
+def own_gateway(service: Service, *options: str) -> Iterator[str]:
+    """Run a gateway with options of its own, and return its address once it listens."""
+    with running(service, "gateway", "--tmpfs=/tmp:mode=1777", *options) as container:
+        (network,) = service.inspect(container)["NetworkSettings"]["Networks"].values()
+        end = time.monotonic() + WAIT_S
+        while not is_open(network["IPAddress"], 8000):
+            assert time.monotonic() < end, docker("logs", container, stderr_too=True)
+            time.sleep(0.1)
+        yield f"http://{network['IPAddress']}:8000"
 
 
 def backend(source: Path) -> str:

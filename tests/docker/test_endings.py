@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from serving.container import LOG
 from tests.docker.conftest import docker
 from tests.docker.load import Load
 
@@ -55,6 +56,20 @@ def test_when_torchserve_dies_the_container_ends_and_is_restarted(service):
         assert time.monotonic() < end + 60
         time.sleep(0.5)
     assert "TorchServe ended by itself" in docker("logs", torchserve)
+
+
+def test_the_log_in_memory_is_bounded_and_goes_on_at_dockers(service):
+    (torchserve,) = service.containers("torchserve")
+    flood = "for i in range(30): print('x' * 999 + chr(10), end='', file=log); log.write(('y' * 99 + chr(10)) * 10_000)"
+    script = f"log = open('{LOG}', 'a')\n{flood}\nprint('the end', file=log)"
+    docker("exec", torchserve, "python", "-c", script)
+    end = time.monotonic() + 30
+    while "the end" not in docker("logs", "--tail", "100", torchserve):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    time.sleep(1)
+    size = int(docker("exec", torchserve, "stat", "-c", "%s", str(LOG)))
+    assert size < 9 << 20
 
 
 def test_the_gateway_ends_in_order(service):
