@@ -15,7 +15,7 @@ from benchmarks.peer import SAMPLES, Peer
 from benchmarks.server import Server
 
 WARM_UP_CONNECTIONS = 64
-WARM_UP_STEP_S = 3.0
+WARM_UP_STEP_S = 2.0
 WARM_UP_GAIN = 1.05
 WARM_UP_PATIENCE = 2  # steps: one may have been disturbed
 PROBE_INTERVAL_S = 0.05
