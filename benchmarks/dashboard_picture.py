@@ -110,8 +110,10 @@ def _stacked(axes: Axes, lines: Sequence[Line]) -> None:
     if not lines:
         return
     colours = plt.get_cmap("tab10").colors if len(lines) > 7 else None  # type: ignore[attr-defined]
-    values = [np.nan_to_num(line.values) for line in lines]
-    axes.stackplot(lines[0].seconds, values, labels=[line.name for line in lines], colors=colours, alpha=0.8)
+    values = np.array([line.values for line in lines])
+    there = np.isfinite(values).any(axis=0)
+    values = np.nan_to_num(values[:, there])
+    axes.stackplot(lines[0].seconds[there], values, labels=[line.name for line in lines], colors=colours, alpha=0.8)
 
 
 def _scale(axes: Axes, defaults: Mapping[str, Any]) -> None:

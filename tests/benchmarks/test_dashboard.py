@@ -48,13 +48,19 @@ def prometheus(server, tmp_path):
         process.wait(30)
 
 
-def wait_for_digits(url, count):
+def size_of(picture):
+    return Image.open(io.BytesIO(picture)).size
+
+
+def send_until_seen(client, images, url):
+    """Rates are of what changes between two scrapes, so more is sent until Prometheus has seen it change."""
     end = time.monotonic() + WAIT_S
     while True:
+        client.predict_many(images)
         try:
             query = {"query": "sum(increase(predicted_digits_total[1m]))"}
             found = requests.get(f"{url}/api/v1/query", params=query, timeout=5).json()["data"]["result"]
-            if found and float(found[0]["value"][1]) >= count:
+            if found and float(found[0]["value"][1]) >= len(images):
                 return
         except requests.ConnectionError:
             pass
@@ -64,13 +70,10 @@ def wait_for_digits(url, count):
 
 @pytest.mark.server
 def test_what_prometheus_saw_is_drawn(prometheus, client, test_images, tmp_path):
-    client.predict_many(test_images[:50])
-    time.sleep(3)  # rates are of what changes between two scrapes
-    client.predict_many(test_images[:50])
-    wait_for_digits(prometheus, 20)
+    send_until_seen(client, test_images[:50], prometheus)
     picture = tmp_path / "dashboard.png"
     assert dashboard.main(["--prometheus", prometheus, "--minutes", "1", "--picture", str(picture)]) == 0
-    width, height = Image.open(picture).size
+    width, height = size_of(picture.read_bytes())
     assert width > 2000
     assert height > 2000
     now_s = time.time()
@@ -92,7 +95,7 @@ def test_a_panel_without_data_says_so_and_hurts_no_other():
     one = Line("p99", seconds, np.where(seconds > 20, seconds, np.nan))
     full = draw(SHOWN, {panel["id"]: [one] for panel in SERIES})
     empty = draw(SHOWN, {panel["id"]: [] for panel in SERIES})
-    assert Image.open(io.BytesIO(full)).size == Image.open(io.BytesIO(empty)).size
+    assert size_of(full) == size_of(empty)
     assert full != empty
 
 

@@ -12,7 +12,7 @@ import requests
 from tests.answers import png
 from tests.docker.conftest import docker
 from tests.docker.load import Load
-from tests.monitoring.conftest import alerts, dashboard, expressions, monitoring  # noqa: F401 - fixtures
+from tests.monitoring.definitions import ALERTS, queries
 
 pytestmark = pytest.mark.docker
 WAIT_S = 60.0
@@ -86,14 +86,14 @@ def test_every_request_is_counted_by_its_status(service, prometheus, http, seven
         prometheus.wait_until(counted.format(*key), before[key] + count)
 
 
-def test_every_expression_of_the_dashboard_finds_something(loaded, dashboard):  # noqa: F811
-    for expression in expressions(dashboard):
-        assert loaded.ask(expression), expression
+def test_every_query_of_the_dashboard_finds_something(loaded):
+    for query in queries():
+        assert loaded.ask(query), query
 
 
-def test_every_alert_looks_at_something_that_is_there(loaded, alerts):  # noqa: F811
+def test_every_alert_looks_at_something_that_is_there(loaded):
     """Without its bounds, each alert's expression finds what they would be compared with."""
-    for name, rule in alerts.items():
+    for name, rule in ALERTS.items():
         unbounded = re.sub(r" (?:>|==) [\d.]+", "", rule["expr"]).replace("absent(", "(")
         assert loaded.ask(unbounded), f"{name}: {unbounded}"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from tests.monitoring.definitions import ALERTS, MONITORING
+
 # Each series' value minute by minute over two hours: "0+600x120" grows by 600 each minute.
 STILL, PER_MINUTE = "{}x120", "0+{}x120"
 HEALTHY = {
@@ -86,11 +88,11 @@ FAULTS = {
 }
 
 
-def test_every_alert_has_a_fault_that_it_is_tested_with(alerts):
-    assert set(alerts) == set().union(*(fired for _, fired in FAULTS.values()))
+def test_every_alert_has_a_fault_that_it_is_tested_with():
+    assert set(ALERTS) == set().union(*(fired for _, fired in FAULTS.values()))
 
 
-def test_each_fault_fires_its_alert_and_no_other(promtool, monitoring, tmp_path):
+def test_each_fault_fires_its_alert_and_no_other(promtool, tmp_path):
     groups = []
     for name, (changes, fired) in FAULTS.items():
         series = {**HEALTHY, **changes}
@@ -109,18 +111,18 @@ def test_each_fault_fires_its_alert_and_no_other(promtool, monitoring, tmp_path)
                 ],
             }
         )
-    cases = {"rule_files": [str(monitoring / "alerts.yaml")], "evaluation_interval": "1m", "tests": groups}
+    cases = {"rule_files": [str(MONITORING / "alerts.yaml")], "evaluation_interval": "1m", "tests": groups}
     (tmp_path / "cases.yaml").write_text(json.dumps(cases))  # which is YAML
     done = promtool("test", "rules", tmp_path / "cases.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_prometheus_accepts_the_configuration(promtool, monitoring):
-    done = promtool("check", "config", monitoring / "prometheus.yaml")
+def test_prometheus_accepts_the_configuration(promtool):
+    done = promtool("check", "config", MONITORING / "prometheus.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_alert_says_how_bad_it_is_what_it_means_and_what_to_do(alerts):
-    for name, rule in alerts.items():
+def test_every_alert_says_how_bad_it_is_what_it_means_and_what_to_do():
+    for name, rule in ALERTS.items():
         assert rule["labels"]["severity"] in ("critical", "warning", "info"), name
         assert set(rule["annotations"]) == {"summary", "description"}, name

@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import json
 import re
 
+import pytest
 import yaml
 
-from tests.monitoring.conftest import VARIABLES, expressions
+from tests.monitoring.definitions import ALERTS, DASHBOARD, MONITORING, PANELS, VARIABLES, queries
 
-WORDS = "absent and count group_left histogram_quantile ignoring increase max or rate sum vector e6"  # e6: of 1e6
-
-
-def panels(dashboard):
-    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+PARTS = ("cog.plugins", "cog.encoder", "models.dashboard")
+WORDS = "absent and ceil count group_left histogram_quantile ignoring increase max or rate sum vector e6"  # e6: of 1e6
 
 
-def test_it_asks_only_the_data_source_that_is_provisioned(dashboard, monitoring):
-    (source,) = yaml.safe_load((monitoring / "grafana/datasources/prometheus.yaml").read_bytes())["datasources"]
+def test_it_asks_only_the_data_source_that_is_provisioned():
+    (source,) = yaml.safe_load((MONITORING / "grafana/datasources/prometheus.yaml").read_bytes())["datasources"]
     expected = {"type": source["type"], "uid": source["uid"]}
-    for panel in panels(dashboard):
+    for panel in PANELS:
         assert panel["datasource"] == expected, panel["title"]
         assert all(target["datasource"] == expected for target in panel["targets"]), panel["title"]
-    for variable in dashboard["templating"]["list"] + dashboard["annotations"]["list"]:
+    for variable in DASHBOARD["templating"]["list"] + DASHBOARD["annotations"]["list"]:
         assert variable["datasource"] == expected
 
 
-def test_it_has_a_schema_that_grafana_knows(dashboard):
-    assert 36 <= dashboard["schemaVersion"] <= 42
-    assert re.fullmatch(r"[\w-]{1,40}", dashboard["uid"])
-    assert {panel["type"] for panel in dashboard["panels"]} <= {"row", "stat", "timeseries"}
-    for panel in panels(dashboard):
+def test_grafanas_own_types_read_it_and_lose_nothing():
+    sdk = "grafana_foundation_sdk"
+    pytest.importorskip(sdk, reason=f"{sdk} is for Python 3.11 and newer")
+    plugins, encoder, models = (importlib.import_module(f"{sdk}.{m}") for m in PARTS)
+    plugins.register_default_plugins()
+    read = json.loads(encoder.JSONEncoder().encode(models.Dashboard.from_json(DASHBOARD)))
+    (annotation,) = DASHBOARD["annotations"]["list"]
+    # Two fields are Prometheus' own, which the types of no data source have.
+    (read_annotation,) = read["annotations"]["list"]
+    read_annotation |= {name: annotation[name] for name in ("titleFormat", "textFormat")}
+    assert not lost(DASHBOARD, read)
+
+
+def lost(ours, read, path=""):
+    """Name what is in `ours` and not, or not as it was, in `read`, which may have defaults beside."""
+    if isinstance(ours, dict) and isinstance(read, dict):
+        return [p for name in ours for p in lost(ours[name], read.get(name), f"{path}.{name}")]
+    if isinstance(ours, list) and isinstance(read, list) and len(ours) == len(read):
+        return [p for i, (a, b) in enumerate(zip(ours, read, strict=True)) for p in lost(a, b, f"{path}[{i}]")]
+    return [] if ours == read else [path]
+
+
+def test_it_has_a_schema_that_grafana_knows():
+    assert 36 <= DASHBOARD["schemaVersion"] <= 42
+    assert re.fullmatch(r"[\w-]{1,40}", DASHBOARD["uid"])
+    assert {panel["type"] for panel in DASHBOARD["panels"]} <= {"row", "stat", "timeseries"}
+    for panel in PANELS:
         assert panel["title"]
         assert panel["description"]
         assert {"defaults", "overrides"} == set(panel["fieldConfig"])
@@ -39,10 +60,10 @@ def test_it_has_a_schema_that_grafana_knows(dashboard):
         assert len(set(references)) == len(references) > 0
 
 
-def test_panels_have_numbers_of_their_own_and_do_not_overlap(dashboard):
-    numbers = [panel["id"] for panel in dashboard["panels"]]
+def test_panels_have_numbers_of_their_own_and_do_not_overlap():
+    numbers = [panel["id"] for panel in DASHBOARD["panels"]]
     assert len(set(numbers)) == len(numbers)
-    places = [panel["gridPos"] for panel in dashboard["panels"]]
+    places = [panel["gridPos"] for panel in DASHBOARD["panels"]]
     for place in places:
         assert place["x"] >= 0
         assert place["x"] + place["w"] <= 24
@@ -52,28 +73,28 @@ def test_panels_have_numbers_of_their_own_and_do_not_overlap(dashboard):
         assert beside or above, (a, b)
 
 
-def test_it_asks_for_metrics_that_somebody_makes(dashboard, alerts, root):
+def test_it_asks_for_metrics_that_somebody_makes(root):
     declared = yaml.safe_load((root / "serving/metrics.yaml").read_bytes())
     kinds = [kind for section in ("ts_metrics", "model_metrics") for kind in declared[section].values()]
     made = {metric["name"] for kind in kinds for metric in kind} | {"up", "ALERTS"}
     made |= set(re.findall(r"gateway_\w+", (root / "docker/gateway/count").read_text()))
     made |= {"gateway_request_seconds_bucket"}
-    for expression in [*expressions(dashboard), *(rule["expr"] for rule in alerts.values())]:
+    for expression in [*queries(), *(rule["expr"] for rule in ALERTS.values())]:
         bare = re.sub(r'\{[^}]*\}|\[\w+\]|"[^"]*"|(?:by|ignoring|group_left) ?\([^)]*\)', "", expression)
         asked = set(re.findall(r"[a-zA-Z_]\w*", bare)) - set(WORDS.split())
         assert asked, expression
         assert asked <= made, expression
 
 
-def test_every_expression_is_promql(promtool, dashboard, tmp_path):
-    rules = [{"record": f"query:{i}", "expr": expression} for i, expression in enumerate(expressions(dashboard))]
+def test_every_expression_is_promql(promtool, tmp_path):
+    rules = [{"record": f"query:{i}", "expr": expression} for i, expression in enumerate(queries())]
     (tmp_path / "rules.yaml").write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
     done = promtool("check", "rules", "--lint=none", tmp_path / "rules.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_variable_is_one_that_tests_fill_in(dashboard):
-    used = set(re.findall(r"\$\w+", json.dumps([panel["targets"] for panel in panels(dashboard)])))
-    named = {f"${variable['name']}" for variable in dashboard["templating"]["list"]}
+def test_every_variable_is_one_that_tests_fill_in():
+    used = set(re.findall(r"\$\w+", json.dumps([panel["targets"] for panel in PANELS])))
+    named = {f"${variable['name']}" for variable in DASHBOARD["templating"]["list"]}
     assert used == set(VARIABLES)
     assert named == set(VARIABLES) - {"$__rate_interval"}
