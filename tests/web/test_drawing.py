@@ -43,9 +43,10 @@ def test_a_digit_is_drawn_with_the_keyboard_alone(open_page):
     for key in [*["ArrowUp"] * 12, "Space", *["ArrowDown"] * 24]:
         page.keyboard.press(key)
     page.get_by_role("status").get_by_text("sure").wait_for()
-    page.keyboard.press("Space")
     assert_reads(page, 1)
-    assert page.get_by_role("status").inner_text() == "Pen up"
+    page.wait_for_load_state("networkidle")
+    page.keyboard.press("Space")
+    page.get_by_role("status").get_by_text("Pen up").wait_for()
     page.keyboard.press("Control+z")
     page.get_by_text(HINT).wait_for()
     page.keyboard.press("Space")
