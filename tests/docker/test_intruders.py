@@ -210,7 +210,7 @@ def test_a_host_of_another_name_is_the_same_host(service):
     assert [answer.status for answer in exchange(service.port, request)] == [404]
 
 
-@pytest.mark.parametrize(("name", "open_ports"), [("gateway", {8000}), ("torchserve", {8080, 8082, 8090})])
+@pytest.mark.parametrize(("name", "open_ports"), [("gateway", {8000, 8001}), ("torchserve", {8080, 8082, 8090})])
 def test_a_container_beside_them_reaches_no_more_than_it_should(service, name, open_ports):
     (container,) = service.containers(name)
     (network,) = service.inspect(container)["NetworkSettings"]["Networks"].values()
