@@ -109,7 +109,7 @@ model_store/mnist.mar: $(mnist)
 	$(python) -m training.archive mnist
 
 model_store/mnist-%.mar: $(mnist)
-	$(python) -m training.archive mnist --version $* --output $@
+	$(python) -m training.archive mnist --version $* --file $(@F)
 
 model_store/xor.mar: weights/xor.json $(handlers) handlers/xor_handler.py model/xor_model.py model/xor-model-config.yaml
 	$(python) -m training.archive xor

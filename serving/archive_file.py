@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 MANIFEST = "MAR-INF/MANIFEST.json"
 UNPACKED_LIMIT_MB = 2048
-REMEDY = "pack it with `make archive`"
+REMEDY = "build it with `make archive`"
 
 
 class ArchiveError(RuntimeError):

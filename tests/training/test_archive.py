@@ -40,7 +40,7 @@ def saved(net: torch.nn.Module, path: Path, accuracy: float = 0.98) -> Path:
 
 
 def command(name: str, path: Path, store: Path) -> list[str]:
-    return [name, "--weights", str(path), "--output", str(store / f"{name}.mar")]
+    return [name, "--weights", str(path), "--model-store", str(store)]
 
 
 def refusal(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
