@@ -62,7 +62,7 @@ wild: weights/mnist.json ## Measure how well digits are read as people send them
 	$(python) -m training.wild $(ARGUMENTS)
 
 .PHONY: archive
-archive: $(archives) ## Pack weights, nets and handlers into model_store/*.mar; VERSION=2.0 names the version
+archive: $(if $(filter 1.0,$(VERSION)),$(archives),model_store/mnist-$(VERSION).mar) ## Pack weights, nets and handlers into model_store/*.mar; VERSION=2.0 packs a new mnist-2.0.mar to deploy
 
 .PHONY: predict
 predict: $(installed) ## Ask the running server: make predict IMAGE=samples/7.png
@@ -115,13 +115,17 @@ lock: $(installed) ## Write requirements/*.txt anew from their *.in, those of th
 
 .PHONY: clean
 clean: ## Remove what was built: archives, logs, caches; weights, data and .venv stay
-	rm -rf model_store/*.mar logs test-results .pytest_cache .mypy_cache .ruff_cache
+	rm -rf model_store/*.mar model_store/deployed.json logs test-results .pytest_cache .mypy_cache .ruff_cache
 
-model_store/mnist.mar: weights/mnist.json $(handlers) handlers/mnist_handler.py model/net.py model/mnist-model-config.yaml
-	$(python) -m training.archive mnist --version $(VERSION)
+mnist := weights/mnist.json $(handlers) handlers/mnist_handler.py model/net.py model/mnist-model-config.yaml
+model_store/mnist.mar: $(mnist)
+	$(python) -m training.archive mnist
+
+model_store/mnist-%.mar: $(mnist)
+	$(python) -m training.archive mnist --version $* --file $(@F)
 
 model_store/xor.mar: weights/xor.json $(handlers) handlers/xor_handler.py model/xor_model.py model/xor-model-config.yaml
-	$(python) -m training.archive xor --version $(VERSION)
+	$(python) -m training.archive xor
 
 # Trained once; `make train` does it again. A report is written after its weights, so where it is, both are.
 weights/mnist.json: | $(installed)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -108,7 +109,7 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
     def _read(self, parts: Mapping[str, Any], headers: Mapping[str, Any]) -> Request | Answer:
         """Parse one request, or answer it at once where the net is not needed."""
         if _is_describe(parts, headers):
-            return Answer(orjson.dumps(self.describe()))
+            return Answer(orjson.dumps({**self.describe(), "worker": os.getpid()}))  # for serving.draining
         try:
             return self.parse(parts, _lower_case(headers))
         except ClientError as error:

@@ -18,8 +18,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from serving import display, page_server
+from serving import deployment_commands, display, page_server
+from serving.archive_file import ArchiveError
 from serving.client import Client, ServiceError
+from serving.deployment import DeploymentError
+from serving.model_store import STATE
 from serving.preflight import ServerError
 from serving.server import ROOT, TorchServe
 
@@ -31,10 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if args.command == "start":
             return start(args.config, args.log)
+        signal.signal(signal.SIGTERM, _interrupt)  # so that a deployment takes back what it began
         with Client(args.inference, args.management) as client:
             _COMMANDS[args.command](client, args)
         return 0
-    except (ServiceError, ServerError, OSError) as error:
+    except (ServiceError, ServerError, ArchiveError, DeploymentError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -52,6 +56,8 @@ def start(config: Path, log: Path) -> int:
                 server.wait_ready()
                 with Client(server.inference, server.management) as client:
                     prediction = client.predict(ROOT / SAMPLE)
+            for archive in server.deployed:
+                print(f"{archive} is what was deployed ({server.store.folder / STATE})")
             with page_server.running(server.inference, os.environ.get("PAGE_PORT") or page_server.DEFAULT_PORT) as page:
                 print(
                     f"ready after {time.monotonic() - began:.1f} s: {SAMPLE} is a {prediction.digit} "
@@ -131,6 +137,7 @@ _COMMANDS = {
     "scale": scale,
     "set-default": set_default,
     "unregister": unregister,
+    **deployment_commands.COMMANDS,
 }
 
 
@@ -177,6 +184,8 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     command = commands.add_parser("unregister", help="remove a model; its archive stays")
     command.add_argument("model")
     command.add_argument("version", nargs="?")
+
+    deployment_commands.add_to(commands)
     return parser.parse_args(arguments)
 
 

@@ -6,25 +6,20 @@ with Client() as client:
 
 from __future__ import annotations
 
-import base64
-import io
-import json
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import requests
-from numpy.typing import NDArray
-from PIL import Image
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-Digit = str | Path | bytes | Image.Image | NDArray[Any]
-BODY_LIMIT_BYTES = 6 * 1024 * 1024  # of the server's 8 MiB, leaving room for JSON around the images
-IMAGE_LIMIT = 5  # the server reads one request's images for 3 s at most; a 12-megapixel PNG takes half a second
-ARRAY_LIMIT = 8192  # digits of 784 bytes that fit in one body
+from serving.encoding import ARRAY_LIMIT, Digit, chunks, encode, instance, npy
+
+START_TIMEOUT_S = 120.0  # for a worker to import torch and load the net
 
 
 class ServiceError(RuntimeError):
@@ -99,25 +94,24 @@ class Client:
 
         Arrays are [28, 28] or [784], uint8 from 0 to 255 or floats from 0 to 1.
         """
-        body, content_type = _encode(digit)
+        body, content_type = encode(digit)
         answer = self._post(_path("predictions", version), body, content_type)
         return Prediction(**answer["predictions"][0] if "predictions" in answer else answer)
 
     def predict_many(self, digits: Iterable[Digit]) -> list[Prediction]:
         """Recognise many, in order, in as few requests as fit. An array [n, 28, 28] of uint8 is the fastest."""
         if isinstance(digits, np.ndarray) and digits.dtype == np.uint8:
-            bodies = (_npy(digits[i : i + ARRAY_LIMIT]) for i in range(0, len(digits), ARRAY_LIMIT))
+            bodies = (npy(digits[i : i + ARRAY_LIMIT]) for i in range(0, len(digits), ARRAY_LIMIT))
             answers = [self._post("predictions/mnist", body, "application/x-npy") for body in bodies]
         else:
-            chunks = _chunks([_instance(digit) for digit in digits])
-            answers = [
-                self._json("POST", f"{self._inference}/predictions/mnist", json={"instances": c}) for c in chunks
-            ]
+            url = f"{self._inference}/predictions/mnist"
+            parts = chunks([instance(digit) for digit in digits])
+            answers = [self._json("POST", url, json={"instances": part}) for part in parts]
         return [Prediction(**prediction) for answer in answers for prediction in answer["predictions"]]
 
     def explain(self, digit: Digit, version: str | None = None) -> Explanation:
         """Recognise one digit and say which pixels spoke for the answer."""
-        body, content_type = _encode(digit)
+        body, content_type = encode(digit)
         answer = self._post(_path("explanations", version), body, content_type)
         return Explanation(**answer["predictions"][0] if "predictions" in answer else answer)
 
@@ -132,15 +126,45 @@ class Client:
         (description,) = self._json("GET", self._model(model, version), params=params)
         return dict(description)
 
+    def describe_all(self, model: str = "mnist") -> list[dict[str, Any]]:
+        """Tell the same of every version that is registered."""
+        return [dict(description) for description in self._json("GET", self._model(model, "all"))]
+
     def register(self, archive: str, workers: int = 1) -> str:
-        """Register an archive of the model store and wait for its workers."""
-        params = {"url": archive, "initial_workers": workers, "synchronous": "true"}
-        return self._status("POST", f"{self._management}/models", params=params, timeout=120)
+        """Register an archive of the model store and wait for its workers; where they fail, it is unregistered again.
+
+        It is TorchServe that could wait ("synchronous"), but it does so in a thread that answers predictions meanwhile.
+        """
+        before = self._registered()
+        params = {"url": archive, "initial_workers": workers, "synchronous": "false"}
+        self._status("POST", f"{self._management}/models", params=params)
+        for model, version in self._registered() - before:
+            try:
+                self.wait_ready(model, version)
+            except BaseException:
+                self.unregister(model, version)
+                raise
+            return f"{model} {version} registered, its workers are ready"
+        raise ServiceError(f"{archive} was registered, and gone before its workers were ready")
 
     def scale(self, model: str, workers: int, version: str | None = None) -> str:
         """Set the number of workers and wait for them."""
-        params = {"min_worker": workers, "max_worker": workers, "synchronous": "true"}
-        return self._status("PUT", self._model(model, version), params=params, timeout=120)
+        params = {"min_worker": workers, "max_worker": workers, "synchronous": "false"}
+        self._status("PUT", self._model(model, version), params=params)
+        self.wait_ready(model, version)
+        return f"{model} has {workers} workers"
+
+    def wait_ready(self, model: str, version: str | None = None, timeout_s: float = START_TIMEOUT_S) -> None:
+        """Return when all workers are ready; ServiceError when one on this machine ends before."""
+        deadline = time.monotonic() + timeout_s
+        while not is_ready(description := self.describe(model, version)):
+            name = f"{description['modelName']} {description['modelVersion']}"
+            starting = [worker["pid"] for worker in description["workers"] if worker["status"] != "READY"]
+            if any(pid > 0 and not psutil.pid_exists(pid) for pid in starting):
+                raise ServiceError(f"a worker of {name} ended while it started; the server's log says why")
+            if time.monotonic() > deadline:
+                raise ServiceError(f"the workers of {name} were not ready after {timeout_s:.0f} s")
+            time.sleep(0.1)
 
     def set_default(self, model: str, version: str) -> str:
         """Make `version` the one that answers when a request names none."""
@@ -149,6 +173,10 @@ class Client:
     def unregister(self, model: str, version: str | None = None) -> str:
         """Remove a model. Its archive stays in the model store."""
         return self._status("DELETE", self._model(model, version))
+
+    def _registered(self) -> set[tuple[str, str]]:
+        """Every model and version."""
+        return {(name, v["modelVersion"]) for name in self.models() for v in self.describe_all(name)}
 
     def _model(self, model: str, version: str | None) -> str:
         return f"{self._management}/models/{model}" + (f"/{version}" if version else "")
@@ -171,6 +199,12 @@ class Client:
         return response.json()
 
 
+def is_ready(description: dict[str, Any]) -> bool:
+    """Say whether a version has all its workers, as `describe` tells."""
+    workers = description["workers"]
+    return len(workers) >= description["minWorkers"] and all(worker["status"] == "READY" for worker in workers)
+
+
 def _retry(retries: int, methods: Sequence[str] | None) -> Retry:
     return Retry(
         retries, read=False, status_forcelist=[503], allowed_methods=methods, backoff_factor=0.2, raise_on_status=False
@@ -188,49 +222,3 @@ def _sentence(response: requests.Response) -> str:
         return str(body.get("error") or body["message"])
     except (ValueError, KeyError, AttributeError):
         return f"{response.url} answered {response.status_code} {response.reason}"
-
-
-def _encode(digit: Digit) -> tuple[bytes, str]:
-    """Make the body of a request for one digit, and its type."""
-    if isinstance(digit, np.ndarray) and digit.dtype == np.uint8:
-        return _npy(digit[np.newaxis]), "application/x-npy"
-    if isinstance(digit, np.ndarray):
-        return json.dumps({"instances": [digit.tolist()]}).encode(), "application/json"
-    return _image_file(digit), "application/octet-stream"
-
-
-def _instance(digit: Digit) -> Any:
-    if isinstance(digit, np.ndarray):
-        return digit.tolist()
-    return {"b64": base64.b64encode(_image_file(digit)).decode()}
-
-
-def _image_file(digit: str | Path | bytes | Image.Image) -> bytes:
-    if isinstance(digit, bytes):
-        return digit
-    if isinstance(digit, Image.Image):
-        stream = io.BytesIO()
-        digit.save(stream, "PNG")
-        return stream.getvalue()
-    return Path(digit).read_bytes()
-
-
-def _npy(digits: NDArray[np.uint8]) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, digits)
-    return stream.getvalue()
-
-
-def _chunks(instances: list[Any]) -> Iterator[list[Any]]:
-    """Cut a list into pieces whose images fit into one body; a list of 784 numbers is at most 16 KB of JSON."""
-    chunk: list[Any] = []
-    size = 0
-    for instance in instances:
-        length = len(instance["b64"]) if isinstance(instance, dict) else 16 * 1024
-        if len(chunk) == IMAGE_LIMIT or (chunk and size + length > BODY_LIMIT_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(instance)
-        size += length
-    if chunk:
-        yield chunk

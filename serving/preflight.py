@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 import psutil
 
-MEMORY_NEEDED_MB = 1200  # Java 440 MB under load, torch 330, three workers 100 each: on Linux, with PyPI's torch
+from serving.archive_file import ArchiveError
+from serving.model_store import ModelStore
+
+WORKER_MB = 100  # on Linux, with PyPI's torch
+MEMORY_NEEDED_MB = 1200  # Java 440 MB under load, torch 330, three workers, and some air
 
 
 class ServerError(RuntimeError):
     """Why TorchServe cannot run, and what to do about it."""
 
 
-def check_archives(model_store: Path, settings: Mapping[str, str]) -> None:
-    """Raise ServerError when an archive that is to be loaded is not in the model store."""
-    for name in settings["load_models"].split(","):
-        if not (model_store / name).is_file():
-            raise ServerError(f"there is no {model_store / name}; build it with `make archive`")
+def check_archives(model_store: ModelStore, names: Sequence[str]) -> list[str]:
+    """Name the models in the archives that are to be loaded. Raises ServerError when one is no archive."""
+    try:
+        return [model_store.archive(name).model for name in names]
+    except ArchiveError as error:
+        raise ServerError(str(error)) from error
 
 
 def check_ports(settings: Mapping[str, str]) -> None:
@@ -42,12 +46,25 @@ def unavailable(host: str, port: int, error: OSError) -> str:
 
 def check_memory() -> None:
     """Raise ServerError when the workers would not fit."""
-    available_mb = psutil.virtual_memory().available // 2**20
+    available_mb = _available_mb()
     if available_mb < MEMORY_NEEDED_MB:
         raise ServerError(
             f"{available_mb} MB of memory are free, and TorchServe with its workers needs {MEMORY_NEEDED_MB}; "
             "close something, or lower minWorkers and maxWorkers in model/mnist-model-config.yaml"
         )
+
+
+def check_memory_for_workers(count: int) -> None:
+    """Raise ServerError when `count` more workers would not fit beside those that serve."""
+    if (available_mb := _available_mb()) < count * WORKER_MB:
+        raise ServerError(
+            f"{available_mb} MB of memory are free, and {count} workers beside those that serve need "
+            f"{count * WORKER_MB}; close something"
+        )
+
+
+def _available_mb() -> int:
+    return psutil.virtual_memory().available // 2**20
 
 
 def _listeners(settings: Mapping[str, str]) -> dict[str, tuple[str, int]]:

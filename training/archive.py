@@ -1,7 +1,7 @@
 """Pack weights, net, handler and configuration into an archive for TorchServe.
 
     python -m training.archive mnist          # model_store/mnist.mar
-    python -m training.archive xor --version 1.1
+    python -m training.archive mnist --version 2.0 --file mnist-2.0.mar
 
 The same inputs give the same bytes, whenever and wherever they are packed.
 """
@@ -148,13 +148,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--version", type=_version, default="1.0", help="(default: 1.0)")
     parser.add_argument("--min-accuracy", type=fraction, default=0.97, help="refuse weights below it (default: 0.97)")
     parser.add_argument("--model-store", type=Path, default=Path("model_store"), help="(default: model_store)")
+    parser.add_argument("--file", help="the archive's name in the model store (default: NAME.mar)")
     arguments = parser.parse_args(argv)
     name = arguments.name
     weights_path = arguments.weights or Path("weights", f"{name}.pt")
     with plain_failures(if_interrupted="nothing was changed; run the same command again"):
         mar = archive(name, weights_path, arguments.version, arguments.min_accuracy)
-        write_atomically(arguments.model_store / f"{name}.mar", mar)
-        print(f"{arguments.model_store / f'{name}.mar'} holds version {arguments.version}, {len(mar):,} bytes.")
+        output = arguments.model_store / (arguments.file or f"{name}.mar")
+        write_atomically(output, mar)
+        print(f"{output} holds version {arguments.version}, {len(mar):,} bytes.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write ten of MNIST's test digits as PNG files, for people to try the service with.
+"""Write ten of MNIST's test digits as PNG files, for people to try the service with, and 200 to judge versions by.
 
 python -m training.samples
 """
@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from torchvision.datasets import mnist  # type: ignore[import-untyped]
 
@@ -17,6 +18,7 @@ from training.mnist_data import fetch
 
 # The first of each digit in the test set, but the second 5: the first is one that people argue about.
 INDEX_OF_DIGIT = {0: 3, 1: 2, 2: 1, 3: 18, 4: 4, 5: 15, 6: 11, 7: 0, 8: 61, 9: 7}
+GOLDEN_EACH = 20  # of each digit, the first in the test set
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -30,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         arguments.out.mkdir(parents=True, exist_ok=True)
         for digit, index in INDEX_OF_DIGIT.items():
             Image.fromarray(images[index]).save(arguments.out / f"{digit}.png")
+        labels = mnist.read_label_file(arguments.data / "MNIST/raw/t10k-labels-idx1-ubyte").numpy().astype(np.uint8)
+        golden = np.concatenate([np.flatnonzero(labels == digit)[:GOLDEN_EACH] for digit in range(10)])
+        np.savez_compressed(arguments.out / "golden.npz", images=images[golden], labels=labels[golden])
 
 
 if __name__ == "__main__":

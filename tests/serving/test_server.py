@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import zipfile
 
 import psutil
 import pytest
@@ -17,16 +16,10 @@ import pytest
 from serving import preflight
 from serving.preflight import ServerError
 from serving.server import TorchServe
+from tests.archives import with_changed
 from tests.conftest import environment_of_free_ports
 
 pytestmark = pytest.mark.server
-
-
-def with_changed(archive, target, changes):
-    """Copy an archive with some of its files replaced."""
-    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(target, "w") as new:
-        for name in old.namelist():
-            new.writestr(name, changes.get(name, old.read(name)))
 
 
 @pytest.fixture

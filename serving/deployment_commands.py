@@ -1,0 +1,43 @@
+"""The commands of a version's life: deploy and rollback."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from serving.client import Client
+from serving.deployment import Deployment
+from serving.model_store import ModelStore
+from serving.server import ROOT, read_settings
+
+
+def deploy(client: Client, args: argparse.Namespace) -> None:
+    Deployment(client, _store(args)).deploy(args.archive)
+
+
+def rollback(client: Client, args: argparse.Namespace) -> None:
+    Deployment(client, _store(args)).rollback()
+
+
+COMMANDS = {"deploy": deploy, "rollback": rollback}
+
+
+def add_to(commands: Any) -> None:
+    """Add these commands to the parser's."""
+    command = commands.add_parser("deploy", help="replace the version that serves, without losing a request")
+    command.add_argument("archive", metavar="ARCHIVE.mar", type=Path)
+    _add_store(command)
+
+    command = commands.add_parser("rollback", help="bring the version before it back")
+    _add_store(command)
+
+
+def _add_store(command: argparse.ArgumentParser) -> None:
+    help_text = "the server's folder of archives (default: as config.properties and TS_MODEL_STORE say)"
+    command.add_argument("--model-store", type=Path, help=help_text)
+
+
+def _store(args: argparse.Namespace) -> ModelStore:
+    return ModelStore(args.model_store or ROOT / read_settings(ROOT / "config.properties", os.environ)["model_store"])
