@@ -1,0 +1,26 @@
+"""The profile of a worker adds up what py-spy saw."""
+
+from __future__ import annotations
+
+from benchmarks.profile import worker_table
+
+STACKS = """\
+main (worker.py:10);handle (handler.py:5);decode (image.py:3) 6
+main (worker.py:10);handle (handler.py:9);decode (image.py:4) 2
+main (worker.py:12);handle (handler.py:7) 1
+main (worker.py:11) 1
+"""
+
+
+def test_a_function_has_its_own_time_and_that_of_what_it_calls():
+    rows = worker_table(STACKS).splitlines()[2:]
+    assert rows == [
+        "| main (worker.py) | 10.0% | 100.0% |",
+        "| handle (handler.py) | 10.0% | 90.0% |",
+        "| decode (image.py) | 80.0% | 80.0% |",
+    ]
+
+
+def test_a_function_that_calls_itself_counts_once():
+    (row,) = worker_table("f (a.py:1);f (a.py:2) 3\n").splitlines()[2:]
+    assert row == "| f (a.py) | 100.0% | 100.0% |"
