@@ -25,7 +25,7 @@ DEFAULT_PORT = "8000"
 BODY_LIMIT_BYTES = 8 * 2**20
 ANSWER_TIMEOUT_S = 60.0
 HOSTS = {"127.0.0.1", "localhost", "::1"}
-PASSED_ON = re.compile(r"/(?:predictions|explanations)/(?:mnist|xor)(?:/[0-9.]+)?")
+PASSED_ON = re.compile(r"/(?:predictions|explanations)/mnist(?:/[0-9.]+)?|/predictions/xor")
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 HEADERS = {  # the gateway's own (docker/gateway/nginx.conf)
     "Content-Security-Policy": (
@@ -39,7 +39,7 @@ HEADERS = {  # the gateway's own (docker/gateway/nginx.conf)
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cache-Control": "no-cache",
 }
-RETRY_AFTER_S = {429: 1, 503: 5}
+REMEDIES = {405: ("Allow", "POST, PUT"), 429: ("Retry-After", "1"), 503: ("Retry-After", "5")}
 
 
 class PageServer(ThreadingHTTPServer):
@@ -106,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
     def pass_on(self, path: str) -> None:
         """Ask TorchServe. Its full queue, 503, means that the client should slow down, 429."""
         if self.command not in ("POST", "PUT"):
-            return self.refuse(405, "digits are sent here with POST or PUT")
+            return self.refuse(405, "this path is only asked with POST, PUT")
         if self.unread_bytes > BODY_LIMIT_BYTES:
             return self.refuse(413, "the body is larger than 8 MiB")
         body = self.rfile.read(self.unread_bytes)
@@ -135,8 +135,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or self.unread_bytes != 0
         self.send_response(status)
         headers = {**HEADERS, "Content-Type": content_type, "Content-Length": str(len(body))}
-        if status in RETRY_AFTER_S:
-            headers["Retry-After"] = str(RETRY_AFTER_S[status])
+        if status in REMEDIES:
+            name, value = REMEDIES[status]
+            headers[name] = value
         if self.close_connection:
             headers["Connection"] = "close"
         for name, value in headers.items():

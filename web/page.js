@@ -15,6 +15,7 @@ let timer = 0;
 let isAsking = false;
 let isAnswered = false; // `answer` is to what is on the paper now
 let isToBeKept = false;
+let isKeyAskedFor = false;
 
 const drawing = new Drawing(element("paper"), {
   onchange: changed,
@@ -53,12 +54,13 @@ async function ask() {
 }
 
 function tell(newest) {
-  const wasLocked = !element("locked").hidden;
   answer = newest;
   show(answer);
   if (drawing.isUnderWay) return;
   sayAnswer(answer);
-  if (!element("locked").hidden && !wasLocked) element("key").focus();
+  const isLocked = !element("locked").hidden;
+  if (isLocked && !isKeyAskedFor) element("key").focus();
+  isKeyAskedFor = isLocked;
 }
 
 function askAgain() {
@@ -97,6 +99,7 @@ element("language").addEventListener("click", () => change(texts.other));
 element("locked").addEventListener("submit", (event) => {
   event.preventDefault();
   useKey(element("key").value);
+  isKeyAskedFor = false;
   element("key").value = "";
   askAgain();
 });

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.browser import TOUCH, assert_reads, draw_with_finger, draw_with_mouse
-from tests.docker.conftest import docker, free_port
-from tests.docker.test_gateway import eventually
+from tests.docker.conftest import own_gateway
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser]
 
@@ -20,12 +19,8 @@ def address(service):
 @pytest.fixture(scope="module")
 def locked(service):
     """Run a second gateway, which wants a key. Returns its address."""
-    port = free_port()
-    options = ["--rm", "--detach", "--read-only", f"--network={service.name}_default"]
-    options += ["--tmpfs=/tmp:mode=1777", "--cap-drop=ALL", "--env=API_KEY=Right-key_1"]
-    container = docker("run", *options, f"--publish=127.0.0.1:{port}:8000", service.image("gateway")).strip()
-    yield f"http://127.0.0.1:{port}"
-    docker("rm", "--force", container)
+    with own_gateway(service, "--env=API_KEY=Right-key_1") as url:
+        yield url
 
 
 @pytest.mark.parametrize("digit", range(10))
@@ -55,15 +50,16 @@ def test_a_file_is_read(open_page, root):
         ("ko-KR", "이 서버에는 API 키가 필요합니다.", "맞는 키가 아닙니다.", "보내기"),
     ],
 )
-def test_the_key_is_asked_for_and_kept_for_this_tab(open_page, http, locked, language, wanted, wrong, send):
-    eventually(lambda: http.get(locked))
-    page = open_page(expected=(401,), at=locked, locale=language)
+def test_the_key_is_asked_for_and_kept_for_this_tab(open_page, locked, language, wanted, wrong, send):
+    # Without TLS, and not at this machine's own name, Chromium leaves that header out and says so.
+    page = open_page(expected=(401, "Cross-Origin-Opener-Policy header has been ignored"), at=locked, locale=language)
     draw_with_mouse(page, 7)
     page.locator("#locked").get_by_text(wanted).wait_for()
-    assert page.locator(":focus").get_attribute("id") == "key"
+    page.locator("#key:focus").wait_for()
     page.keyboard.type("right-key_1")
     page.keyboard.press("Enter")
     page.locator("#locked").get_by_text(wrong).wait_for()
+    page.locator("#key:focus").wait_for()
     page.get_by_label(wrong).fill("Right-key_1")
     page.get_by_role("button", name=send).click()
     assert_reads(page, 7)
