@@ -35,6 +35,11 @@ export class Drawing {
     return this.strokes.length ? null : this.picture;
   }
 
+  get format() {
+    const isLarge = this.shownPicture && this.canvas.width * this.canvas.height > LARGE_PX;
+    return isLarge ? ["image/jpeg", QUALITY] : ["image/png"];
+  }
+
   clear() {
     this.show({});
   }
@@ -64,9 +69,7 @@ export class Drawing {
 
   // The same as a file to send.
   async file() {
-    const canvas = this.copy();
-    const type = this.shownPicture && canvas.width * canvas.height > LARGE_PX ? "image/jpeg" : "image/png";
-    return new Promise((resolve) => canvas.toBlob(resolve, type, QUALITY));
+    return new Promise((resolve) => this.copy().toBlob(resolve, ...this.format));
   }
 
   begin(event) {

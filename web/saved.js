@@ -12,6 +12,11 @@ export class SavedDrawings {
   constructor({ onopen, ondelete }) {
     Object.assign(this, { onopen, ondelete, drawings: stored(), areStored: true });
     this.render();
+    addEventListener("storage", (event) => { // another tab kept or deleted one
+      if (event.key !== "drawings") return;
+      this.drawings = stored();
+      this.render();
+    });
   }
 
   // Keep what is on the paper, and the answer to it.
@@ -19,7 +24,7 @@ export class SavedDrawings {
     const picture = drawing.shownPicture;
     this.drawings.unshift({
       strokes: picture ? [] : drawing.strokes,
-      picture: picture && picture.toDataURL("image/jpeg", 0.9),
+      picture: picture && picture.toDataURL(...drawing.format),
       thumbnail: thumbnail(drawing.copy()),
       digit,
       confidence,

@@ -49,6 +49,17 @@ def test_a_picture_is_kept_and_opened_again(open_page, root):
     page.reload()
     page.get_by_role("button", name="Open drawing 1: 5").click()
     assert_reads(page, 5)
+    assert page.locator("#paper").evaluate("c => [c.width, c.height]") == [28, 28]
+
+
+def test_two_tabs_keep_the_same(open_page):
+    page = open_page()
+    other = page.context.new_page()
+    other.goto(page.url)
+    keep(page, 7)
+    other.get_by_role("button", name="Open drawing 1: 7").wait_for()
+    other.get_by_role("button", name="Delete drawing 1: 7").click()
+    page.locator("#saved .open").wait_for(state="detached")
 
 
 def test_what_is_kept_at_once_is_kept_with_its_answer(open_page):
