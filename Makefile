@@ -26,7 +26,7 @@ export CA_CERTIFICATES ?= $(firstword $(wildcard /etc/ssl/certs/ca-certificates.
 
 .PHONY: help
 help: ## Say what there is
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 .PHONY: serve
 serve: $(archives) ## Serve the model at http://127.0.0.1:8080, and a page to draw on at :8000; Ctrl-C stops it
@@ -89,6 +89,16 @@ scan: $(scanners) ## Look for faults in how the images are made, and list what i
 	for name in torchserve gateway; do \
 	  SYFT_CHECK_FOR_APP_UPDATE=false .venv-scan/bin/syft scan docker:mnist-$$name -o cyclonedx-json=sbom/$$name.cdx.json || exit 1; \
 	done
+
+.PHONY: k8s-check
+k8s-check: $(scanners) $(installed) kubernetes/overlays/monitoring/alerts.yaml ## Hold kubernetes/ against Kubernetes' schemas, trivy, and what compose and the images say
+	kubernetes/check
+	$(python) -m pytest tests/kubernetes
+
+kubernetes/overlays/monitoring/alerts.yaml: docker/monitoring/alerts.yaml
+	printf '%s\n' "# $< for the Prometheus operator; \`make k8s-check\` writes it." 'apiVersion: monitoring.coreos.com/v1' \
+	  'kind: PrometheusRule' 'metadata:' '  name: mnist' 'spec:' >$@
+	sed -e '/^#/d' -e 's/^./  &/' $< >>$@
 
 .PHONY: audit
 audit: $(scanners) ## Ask PyPI for known vulnerabilities of what a server needs; this alone needs the internet

@@ -81,8 +81,8 @@ def test_the_python_example_runs(root, server, capsys, monkeypatch):
 
 @pytest.mark.parametrize("name", READMES)
 def test_every_make_target_exists(root, name):
-    targets = set(re.findall(r"^([a-z-]+):", read(root, "Makefile"), re.MULTILINE))
-    named = set(re.findall(r"(?:`|\$ )make ([a-z-]+)", read(root, name)))
+    targets = set(re.findall(r"^([a-z0-9-]+):", read(root, "Makefile"), re.MULTILINE))
+    named = set(re.findall(r"(?:`|\$ )make ([a-z0-9-]+)", read(root, name)))
     assert {"serve", "test"} <= named <= targets
 
 
