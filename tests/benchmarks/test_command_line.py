@@ -18,7 +18,7 @@ def test_without_wrk_it_says_how_to_get_it(monkeypatch, capsys):
 def test_an_unknown_peer_is_answered_with_those_there_are(capsys):
     with pytest.raises(SystemExit):
         command.main(["--peers", "ours,nginx"])
-    assert "there is no 'nginx'; there are ours, torchserve, mosec" in capsys.readouterr().err
+    assert "there is no 'nginx'; there are ours, echo, torchserve, mosec" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
