@@ -12,13 +12,14 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, PercentFormatter
 
 from benchmarks.costs import costs_of
 from benchmarks.pictures import OTHERS, OURS, SECOND, STYLE
 from benchmarks.results import of_kind
 from benchmarks.simulation import Service, Simulation
 
-SEED, WARM_UP_S, SIMULATED_S = 1, 2.0, 20.0
+SEED, WARM_UP_S, SIMULATED_S = 1, 2.0, 10.0
 COLOURS = (OTHERS, SECOND, OURS)
 FIGURES = ("requests_per_s", "p50_ms", "p99_ms", "cores")
 Record = dict[str, Any]
@@ -91,8 +92,23 @@ def caption(records: Sequence[Record]) -> str:
         f"`{run['command']}`, {run['date'][:10]}, commit {run['commit']}. {machine['cpu']}, {machine['cores']} "
         f"cores shared by all, Linux {machine['kernel']}; Python {run['python']}; {settings['cpus']:g} cores for each "
         f"replica. Medians of {settings['rounds']} alternating rounds, {settings['seconds']:g} s each; the machine was "
-        f"at most {busy:.0%} busy. Each figure is foretold / measured, with the error of the first.\n"
+        f"up to {busy:.0%} busy. Each figure is foretold / measured, with the error of the first.\n"
     )
+
+
+def errors(points: Sequence[Point]) -> str:
+    """How far off the foretold figures are: throughput where connections filled the replicas, latency where not."""
+    full, partly = [p for p in points if p.share is None], [p for p in points if p.share is not None]
+    parts = []
+    for name, figure, rows in (
+        ("requests/s of full replicas", "requests_per_s", full),
+        ("p50 below that", "p50_ms", partly),
+        ("p99 below that", "p99_ms", partly),
+        ("CPU of all", "cores", points),
+    ):
+        sizes = [abs(point.error(figure)) for point in rows]
+        parts.append(f"{name} {statistics.median(sizes):.0%} (at most {max(sizes):.0%})")
+    return f"Off by, as the median of the rows: {', '.join(parts)}.\n"
 
 
 def table(points: Sequence[Point]) -> str:
@@ -122,27 +138,28 @@ def _cells(point: Point, figure: str) -> tuple[str, str]:
 
 def draw(points: Sequence[Point], path: Path) -> None:
     """Throughput by replicas; p50 and p99 by load. Lines are foretold, marks are measured, each round one."""
+    full = [point for point in points if point.share is None]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10, 3.4), layout="constrained")
         throughput, *latencies = figure.subplots(1, 3)
-        full = [point for point in points if point.share is None]
-        _plot(throughput, full, "requests_per_s", "black", None)
+        _plot(throughput, full, "requests_per_s", "black")
         throughput.set(title="requests/s of full replicas", xlabel="replicas", ylim=(0, None))
         throughput.set_xticks([point.replicas for point in full])
+        throughput.legend(["foretold", "measured"], loc="lower right")
         for axes, name in zip(latencies, ("p50_ms", "p99_ms"), strict=True):
-            for point, colour in zip(full, COLOURS, strict=False):
-                own = [p for p in points if p.replicas == point.replicas and p.share is not None]
-                _plot(axes, own, name, colour, f"{point.replicas} replica{'s' * (point.replicas > 1)}")
-            axes.set(
-                title=f"{name.removesuffix('_ms')}, ms", xlabel="load, share of the foretold requests/s", yscale="log"
-            )
-        latencies[0].legend()
+            for count, colour in zip((point.replicas for point in full), COLOURS, strict=False):
+                _plot(axes, [p for p in points if p.replicas == count and p.share], name, colour)
+            axes.set(title=f"{name[:3]}, ms", xlabel="load, of the foretold requests/s", yscale="log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.minorticks_off()
+            axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        latencies[0].legend(latencies[0].lines[::2], [f"{p.replicas} replica{'s' * (p.replicas > 1)}" for p in full])
         figure.savefig(path, metadata={"Date": None})
 
 
-def _plot(axes: Axes, points: Sequence[Point], figure: str, colour: str, label: str | None) -> None:
-    x = [point.replicas if point.share is None else point.share for point in points]
-    axes.plot(x, [point.foretold[figure] for point in points], color=colour, label=label)
-    for at, point in zip(x, points, strict=True):
-        values = point.measured[figure]
-        axes.plot([at] * len(values), values, "o", color=colour, markersize=4, alpha=0.7)
+def _plot(axes: Axes, points: Sequence[Point], figure: str, colour: str) -> None:
+    x = [point.share or point.replicas for point in points]
+    axes.plot(x, [point.foretold[figure] for point in points], color=colour)
+    measured = [(at, value) for at, point in zip(x, points, strict=True) for value in point.measured[figure]]
+    axes.plot(*zip(*measured, strict=True), "o", color=colour, markersize=4, alpha=0.7)

@@ -1,4 +1,4 @@
-"""The containers of docker/compose.yaml with several TorchServes, as many of them in use as is asked. Linux, as root.
+"""The containers of docker/compose.yaml with several TorchServes, as many of them in use as is asked. Linux only.
 
 All start at once, so that all are warm; one that is not in use is taken out of the network, where the gateway looks.
 """
@@ -25,7 +25,7 @@ from benchmarks.server import free_ports
 
 FILES = (HERE.parent / "docker/compose.yaml", HERE / "replicas.yaml")
 CGROUPS = Path("/sys/fs/cgroup")
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 120.0
 GATEWAY_PORT, METRICS_PORT = 8000, 8082
 COUNTERS = {
     ("handler_batch_size_count", ""): "batches",
@@ -75,7 +75,13 @@ class Composed:
     def __init__(self, replicas: int) -> None:
         self._replicas = replicas
         self.project = f"mnist-bench-{os.getpid()}"
-        self._environment = {**os.environ, **NO_LIMITS, "API_KEY": "", "PORT": str(free_ports())}
+        self._environment = {
+            **os.environ,
+            **NO_LIMITS,
+            "API_KEY": "",
+            "API_KEY_FILE": "/dev/null",
+            "PORT": str(free_ports()),
+        }
 
     def __enter__(self) -> Composed:
         check()
@@ -94,9 +100,9 @@ class Composed:
             self._compose("down", "--timeout", "5", "--volumes")
 
     def limit(self, cpus: float) -> None:
-        """Let each replica use so many cores; 0 is all."""
+        """Let each replica use so many cores."""
         for replica in self.replicas:
-            docker("update", "--cpus", str(cpus or psutil.cpu_count()), replica.name)
+            docker("update", "--cpus", str(cpus), replica.name)
 
     def use(self, count: int) -> None:
         """Leave the first `count` replicas in the gateway's network, and return when it knows."""
@@ -152,5 +158,6 @@ def docker(*arguments: str, env: dict[str, str] | None = None) -> str:
     """Run docker and return what it printed."""
     done = subprocess.run(["docker", *arguments], env=env, capture_output=True, text=True)
     if done.returncode:
-        raise BenchmarkError(f"docker {arguments[0]} failed: {done.stderr.strip().splitlines()[-1:]}")
+        reason = done.stderr.strip().rpartition("\n")[2] or "it gave no reason"
+        raise BenchmarkError(f"docker {arguments[0]} failed: {reason}")
     return done.stdout

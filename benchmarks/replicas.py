@@ -4,7 +4,7 @@ python -m benchmarks.replicas && python -m benchmarks.capacity
 
 On a machine of few cores, whole replicas, gateway and load generator would fight for them, and the machine would be
 measured. With so small a share for each, only the replicas are full. First, one replica without a limit says what each
-step costs; nothing else goes into the simulation. Needs the images of `make up`, wrk, and Linux as root.
+step costs; nothing else goes into the simulation. Needs the images of `make up`, wrk, and Linux.
 """
 
 from __future__ import annotations
@@ -90,11 +90,12 @@ class Load:
 def calibrate(load: Load, results: Results) -> None:
     """Add what replicas spend when idle, asked by the gateway or not, and one without a limit at more and more load."""
     load.composed.use(1)
-    asked, *others = load.composed.replicas
-    before_s = [replica.cpu_s() for replica in load.composed.replicas]
+    replicas = load.composed.replicas
+    before_s = [replica.cpu_s() for replica in replicas]
     time.sleep(IDLE_S)
-    spent = [(r.cpu_s() - before) / IDLE_S for r, before in zip([asked, *others], before_s, strict=True)]
+    spent = [(replica.cpu_s() - before) / IDLE_S for replica, before in zip(replicas, before_s, strict=True)]
     results.add({"kind": "idle", "cores": spent[0], "unasked_cores": spent[1:]})
+    asked = replicas[0]
     sends = [partial(load.open, LIGHT_RATE, IDLE_S), *(partial(load.closed, n, CALIBRATION_S) for n in CALIBRATED_AT)]
     for send in tqdm(sends, "calibrating", unit="load"):
         java_s, counters = asked.java_cpu_s(), asked.counters()

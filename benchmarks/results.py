@@ -48,17 +48,17 @@ class Results:
         return any(all(record.get(k) == v for k, v in wanted.items()) for record in self.records)
 
 
-def read(path: Path) -> list[Record]:
+def read(path: Path, maker: str = "make bench") -> list[Record]:
     """All records of a file. A last line that was cut off is left out, there and on disk."""
     if not path.exists():
-        raise BenchmarkError(f"there is no {path}; make it with `make bench`")
+        raise BenchmarkError(f"there is no {path}; make it with `{maker}`")
     text = path.read_text(encoding="utf-8")
     whole = text[: text.rfind("\n") + 1]
     if whole != text:
         path.write_text(whole, encoding="utf-8")
     records = [json.loads(line) for line in whole.splitlines()]
     if not records or records[0]["kind"] != "run":
-        raise BenchmarkError(f"{path} does not begin with a run; make it anew with `make bench`")
+        raise BenchmarkError(f"{path} does not begin with a run; make it anew with `{maker}`")
     return records
 
 

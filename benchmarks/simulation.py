@@ -88,6 +88,7 @@ class Replica:
 
     def __init__(self, env: simpy.Environment, service: Service, phase: float) -> None:
         self.open_requests = 0
+        self.waits_s: list[float] = []  # of requests, for a worker
         self._env, self._service, self._costs = env, service, service.costs
         self.cores = Cores(env, service.cores, service.quota, phase)
         self._device = simpy.Resource(env)
@@ -99,7 +100,7 @@ class Replica:
     def answer(self) -> Process:
         self.open_requests += 1
         answered = self._env.event()
-        self._queue.put(answered)
+        self._queue.put((answered, self._env.now))
         yield answered
         self.open_requests -= 1
 
@@ -109,13 +110,14 @@ class Replica:
             batch = [(yield self._queue.get())]
             batch += islice(self._queue.items, self._service.batch_size - 1)
             del self._queue.items[: len(batch) - 1]
+            self.waits_s += [self._env.now - came_s for _, came_s in batch]
             self._env.process(self.cores.run(costs.frontend_batch_s + len(batch) * costs.frontend_request_s))
             yield from self.cores.run(self._service.drawn(costs.batch_s + len(batch) * costs.request_s))
             if costs.device_s:
                 with self._device.request() as turn:
                     yield turn
                     yield self._env.timeout(costs.device_s)
-            for answered in batch:
+            for answered, _ in batch:
                 answered.succeed()
 
     def _background(self, phase: float, share: float) -> Process:
@@ -152,6 +154,10 @@ class Simulation:
         """Cores that a replica was busy with, on average, from the start."""
         return sum(replica.cores.used_s for replica in self._replicas) / len(self._replicas) / self._env.now
 
+    def wait_s(self) -> float:
+        """How long a request waited for a worker, on average, from the start."""
+        return float(np.mean([wait_s for replica in self._replicas for wait_s in replica.waits_s]))
+
     def _arrivals(self, rate: float) -> Process:
         while True:
             yield self._env.timeout(self._random.exponential(1 / rate))
@@ -177,4 +183,4 @@ class Simulation:
 
 def saturation(service: Service, connections: int, seconds: float = 8.0, seed: int = 1) -> float:
     """Requests a second of so many connections that ask again and again."""
-    return Simulation(service, seed, warm_up_s=2.0).closed_loop(connections, seconds)
+    return Simulation(service, seed, warm_up_s=seconds / 4).closed_loop(connections, seconds)

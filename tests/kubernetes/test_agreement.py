@@ -9,6 +9,7 @@ import pytest
 import yaml
 from ts.model_server import load_properties
 
+from benchmarks.simulation import Service
 from serving import container
 
 DOCKERFILES = {"torchserve": "docker/Dockerfile", "gateway": "docker/gateway/Dockerfile"}
@@ -30,6 +31,10 @@ def in_mib(size):
     """Compose's 3g is Kubernetes' 3Gi."""
     number, unit = re.fullmatch(r"(\d+)([gmGM])i?", size).groups()
     return int(number) * (1024 if unit.lower() == "g" else 1)
+
+
+def in_cores(cpu):
+    return int(cpu[:-1]) / 1000 if cpu.endswith("m") else float(cpu)
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
@@ -142,6 +147,27 @@ def test_no_server_is_taken_away_before_the_gateways_know_the_new_one(cpu):
         assert cpu.one("Deployment", name)["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
         assert cpu.one("PodDisruptionBudget", name)["spec"]["maxUnavailable"] == 1
     assert cpu.one("Deployment", "torchserve")["spec"]["minReadySeconds"] > 30  # of which an answer of DNS may be old
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_a_pod_asks_for_more_cpu_than_makes_the_autoscaler_act(cpu, name):
+    """On a full node a pod gets what it asks for. Kubernetes acts beyond a tenth above the target."""
+    (metric,) = cpu.one("HorizontalPodAutoscaler", name)["spec"]["metrics"]
+    target = in_cores(metric["resource"]["target"]["averageValue"])
+    assert in_cores(cpu.container(name)["resources"]["requests"]["cpu"]) > 1.1 * target
+
+
+def test_a_pod_asks_for_the_cores_that_plans_are_made_with(cpu):
+    assert in_cores(cpu.container("torchserve")["resources"]["requests"]["cpu"]) == Service.cores
+
+
+def test_kserve_scales_at_the_same_cpu(cpu, rendered):
+    (metric,) = cpu.one("HorizontalPodAutoscaler", "torchserve")["spec"]["metrics"]
+    (runtime,) = rendered["kserve"].one("ServingRuntime", "mnist-torchserve")["spec"]["containers"]
+    share = rendered["kserve"].one("InferenceService", "mnist")["spec"]["predictor"]["scaleTarget"] / 100
+    assert share * in_cores(runtime["resources"]["requests"]["cpu"]) == in_cores(
+        metric["resource"]["target"]["averageValue"]
+    )
 
 
 def test_every_image_is_of_the_projects_version(root, rendered):
