@@ -7,7 +7,9 @@ python -m benchmarks.capacity --rate 500 --core-hour 0.03    answers for one rat
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import math
 import re
 import statistics
 import sys
@@ -121,9 +123,10 @@ def planned(records: Sequence[Record], rates: Sequence[float], assumed: Assumpti
 
 
 def _positive(text: str) -> float:
-    if not (number := float(text)) > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return number
+    with contextlib.suppress(ValueError):
+        if 0 < (number := float(text)) < math.inf:
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
 
 
 def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -10,6 +10,7 @@ step costs; nothing else goes into the simulation. Needs the images of `make up`
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -124,10 +125,11 @@ def measure(load: Load, results: Results, args: argparse.Namespace) -> None:
 
 
 def _shares(text: str) -> list[float]:
-    shares = [float(part) for part in text.split(",")]
-    if not all(0 < share <= 1 for share in shares):
-        raise argparse.ArgumentTypeError(f"{text!r} holds a share that is not above 0 and at most 1")
-    return shares
+    with contextlib.suppress(ValueError):
+        shares = [float(part) for part in text.split(",")]
+        if all(0 < share <= 1 for share in shares):
+            return shares
+    raise argparse.ArgumentTypeError(f"{text!r} is not shares above 0 and at most 1, with commas between")
 
 
 def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -83,11 +83,11 @@ def test_without_results_it_says_how_to_get_them(tmp_path, capsys):
     assert capsys.readouterr().err == f"error: there is no {path}; make it with `python -m benchmarks.replicas`\n"
 
 
-@pytest.mark.parametrize("arguments", [["--rate", "0"], ["--core-hour", "-1"]])
+@pytest.mark.parametrize("arguments", [["--rate", "0"], ["--rate", "many"], ["--core-hour", "-1"]])
 def test_a_rate_or_price_that_is_not_above_0_is_refused(arguments, capsys):
     with pytest.raises(SystemExit):
         capacity.main(arguments)
-    assert f"{arguments[1]} is not above 0" in capsys.readouterr().err
+    assert f"'{arguments[1]}' is not a number above 0" in capsys.readouterr().err
 
 
 def test_a_load_beyond_what_a_replica_can_do_is_refused(capsys):
@@ -103,8 +103,8 @@ def test_without_docker_measuring_says_what_is_missing(monkeypatch, capsys):
     assert capsys.readouterr().err == "error: docker is not there; install Docker with compose v2\n"
 
 
-@pytest.mark.parametrize("shares", ["0", "0.5,1.1"])
+@pytest.mark.parametrize("shares", ["0", "0.5,1.1", "half"])
 def test_a_share_that_is_none_is_refused(shares, capsys):
     with pytest.raises(SystemExit):
         replicas.main(["--shares", shares])
-    assert f"'{shares}' holds a share that is not above 0 and at most 1" in capsys.readouterr().err
+    assert f"'{shares}' is not shares above 0 and at most 1, with commas between" in capsys.readouterr().err
