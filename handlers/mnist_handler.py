@@ -13,7 +13,8 @@ import digit_answer
 import digit_request
 import npy
 from attribution import integrated_gradients
-from batch_handler import Answer, BatchHandler
+from batch_exchange import Answer
+from batch_handler import BatchHandler
 from digit_answer import Predictions, Reasons
 from digit_image import SIDE
 from digit_request import DigitRequest
