@@ -59,7 +59,7 @@ def install(answer: Answering) -> None:
 
 
 def encoded(batch: Sequence[Request], answers: Sequence[Answer]) -> bytes:
-    """The message of a batch's answers, as TorchServe's `create_predict_response` writes it, but with each type once."""
+    """The message of a batch's answers as TorchServe's `create_predict_response` writes it, but each type once."""
     pieces = [_length(200), _field("Prediction success")]
     for request, answer in zip(batch, answers, strict=True):
         pieces += _field(request.id), _head(answer.content_type, answer.status), _length(len(answer.body)), answer.body
