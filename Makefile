@@ -76,6 +76,10 @@ bench: $(archives) ## Measure this server beside its peers (Linux, wrk); ARGUMEN
 bench-gpu: $(archives) ## The same server on a GPU: digits a second in bulk, and where the time goes
 	$(python) -m benchmarks.gpu $(ARGUMENTS)
 
+.PHONY: soak
+soak: $(archives) ## An hour of load with versions rolled, workers killed and bad input (Linux, wrk); ARGUMENTS='--minutes 5 --rate 300'
+	$(python) -m benchmarks.soak $(ARGUMENTS)
+
 .PHONY: fuzz-api
 fuzz-api: $(scanners) ## Send what docs/openapi.yaml allows and forbids to what `make up` started, for DURATION=600 seconds
 	.venv-scan/bin/schemathesis --config-file tests/docker/schemathesis.toml run docs/openapi.yaml \
