@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -17,12 +18,12 @@ from benchmarks.open_loop import percentiles_ms
 from benchmarks.process_tree import ProcessTree
 from benchmarks.results import Results
 from benchmarks.soak.load import SoakLoad
+from benchmarks.soak.whole import wait_until_whole
 from serving.archive_file import ArchiveError
-from serving.client import Client, ServiceError, is_ready
+from serving.client import Client, ServiceError
 from serving.deployment import Deployment, DeploymentError
 from serving.model_store import ModelStore
 
-WHOLE_TIMEOUT_S = 60.0
 MODEL = "mnist"
 
 
@@ -137,15 +138,8 @@ class Kills(Upheaval):
         pid = self._random.choice([worker["pid"] for worker in description["workers"]])
         second = self.now_s()
         os.kill(pid, signal.SIGKILL)
-        whole_after_s = self._wait_until_whole(pid, second)
+        whole_after_s = None
+        with contextlib.suppress(TimeoutError):
+            whole_after_s = wait_until_whole(self._client, gone={pid})
         about = {"version": description["modelVersion"], "batch_size": description["batchSize"]}
         self.add("kill", second=second, pid=pid, whole_after_s=whole_after_s, **about)
-
-    def _wait_until_whole(self, pid: int, since_s: float) -> float | None:
-        """Seconds until all workers of the version that serves are ready, and the killed one is not among them."""
-        while (waited_s := self.now_s() - since_s) < WHOLE_TIMEOUT_S:
-            description = self._client.describe(MODEL)
-            if is_ready(description) and pid not in [worker["pid"] for worker in description["workers"]]:
-                return waited_s
-            time.sleep(0.02)
-        return None

@@ -102,14 +102,6 @@ def test_a_limit_that_is_no_number_is_named(service):
         assert "error: RATE_LIMIT is many; it may be a whole number from 1" in logs
 
 
-@pytest.fixture
-def door(service):
-    """Return the gateway's own address: Docker's proxy before its port would read and wait by itself."""
-    (gateway,) = service.containers("gateway")
-    (network,) = service.inspect(gateway)["NetworkSettings"]["Networks"].values()
-    return network["IPAddress"], 8000
-
-
 def test_headers_that_trickle_are_cut_off(door):
     with socket.create_connection(door, timeout=1) as connection:
         connection.sendall(b"POST /predictions/mnist HTTP/1.1\r\nHost: x\r\n")
