@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -16,6 +17,7 @@ from benchmarks.results import Record, of_kind
 from benchmarks.soak.load import REFUSED
 
 KILL, ROLL = "#b02020", SECOND
+BESIDE_TITLE: Any = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0}
 
 
 def draw(records: Sequence[Record], path: Path) -> None:
@@ -28,7 +30,7 @@ def draw(records: Sequence[Record], path: Path) -> None:
         for name, label, colour in (("p50_ms", "p50", SECOND), ("p99_ms", "p99", OURS)):
             latency.plot(minutes, [sample[name] for sample in samples], color=colour, label=label)
         latency.set(title="latency, ms", yscale="log")
-        latency.legend(loc="upper right", ncols=2)
+        latency.legend(**BESIDE_TITLE, ncols=2)
         memory.plot(minutes, [sample["memory_mb"] for sample in samples], color=OURS)
         memory.set(title="memory of all processes (PSS), MB", ylim=(0, None))
         files.plot(minutes, [sample["descriptors"] for sample in samples], color=OURS)
@@ -47,7 +49,7 @@ def _draw_answers(axes: Axes, samples: Sequence[Record]) -> None:
     axes.plot([], [], color=ROLL, linestyle=":", label="a version is rolled")
     axes.plot([], [], color=KILL, linestyle=":", label="a worker is killed")
     axes.set(title="answers/s", ylim=(0, None))
-    axes.legend(loc="center right", ncols=4)
+    axes.legend(**BESIDE_TITLE, ncols=4)
 
 
 def _mark(axes: Axes, records: Sequence[Record]) -> None:

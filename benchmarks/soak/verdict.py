@@ -10,6 +10,7 @@ from benchmarks.constant_load import RIGHT
 from benchmarks.results import Record, of_kind
 from benchmarks.soak.load import REFUSED
 
+DIED = "500 Worker died."
 # A worker that waits for work when it is killed is given one batch more before TorchServe notices.
 NOTICED_AFTER_S = 1.0
 FIFTHS = 5
@@ -31,8 +32,9 @@ class Verdict:
 
     def _attribute(self, failure: Record) -> None:
         answered_s = failure["second"] + failure["took_s"]
+        died = failure["what"].startswith(DIED)
         for i, kill in enumerate(self.kills):
-            was_there = failure["second"] <= kill["second"] + NOTICED_AFTER_S and answered_s >= kill["second"]
+            was_there = died and failure["second"] <= kill["second"] + NOTICED_AFTER_S and answered_s >= kill["second"]
             if was_there and self.lost[i] < kill["batch_size"]:
                 self.lost[i] += 1
                 return

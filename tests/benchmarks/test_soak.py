@@ -24,8 +24,8 @@ SAMPLE = {
 KILL = {"kind": "kill", "second": 5.0, "pid": 1, "whole_after_s": 1.0, "version": "1.0", "batch_size": 2}
 
 
-def failure(second, took_s=0.1):
-    return {"kind": "failure", "second": second, "took_s": took_s, "what": "500 Worker died."}
+def failure(second, what="500 Worker died."):
+    return {"kind": "failure", "second": second, "took_s": 0.1, "what": what}
 
 
 @pytest.mark.server
@@ -65,14 +65,18 @@ def test_what_fails_at_another_time_is_not_excused(second):
     assert "1 requests failed without such a reason.\n  1 × 500 Worker died." in str(verdict)
 
 
+@pytest.mark.parametrize("what", ["wrong", "broken", "no answer", "503 no worker"])
+def test_a_killed_worker_excuses_nothing_but_its_own_death(what):
+    assert not Verdict([RUN, KILL, failure(5.0, what), SAMPLE]).is_good
+
+
 def test_no_more_than_a_batch_is_excused():
     verdict = Verdict([RUN, KILL, *[failure(5.0)] * 3, SAMPLE])
     assert (verdict.lost, len(verdict.inexcusable)) == ([2], 1)
 
 
-@pytest.mark.parametrize("kill", [{**KILL, "whole_after_s": None}])
-def test_a_worker_that_never_came_back_is_no_good(kill):
-    assert not Verdict([RUN, kill, SAMPLE]).is_good
+def test_a_worker_that_never_came_back_is_no_good():
+    assert not Verdict([RUN, {**KILL, "whole_after_s": None}, SAMPLE]).is_good
 
 
 def test_a_version_that_could_not_be_rolled_is_no_good_and_says_why():

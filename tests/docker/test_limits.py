@@ -6,6 +6,7 @@ import json
 import socket
 import time
 import zipfile
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -64,11 +65,14 @@ def small_queue(service, tmp_path):
             yield url
 
 
-def test_a_full_queue_is_429_and_whoever_waits_is_answered(small_queue, seven):
+@pytest.mark.fault
+def test_a_full_queue_is_429_and_whoever_waits_is_answered(small_queue, seven, record_fault):
     hundred = npy(np.zeros((100, 28, 28), np.uint8))
     given = at_once(lambda: ask(f"{small_queue}/explanations/mnist", hundred), 12)
     assert {answer.status_code for answer in given} == {200, 429}
     assert_told_to_come_again(given)
+    counts = Counter("right" if answer.status_code == 200 else str(answer.status_code) for answer in given)
+    record_fault("gateway: 12 requests at once, where 2 have room", "429, and when to come again", counts)
     assert ask(f"{small_queue}/predictions/mnist", seven).json()["digit"] == 7
 
 
