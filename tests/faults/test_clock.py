@@ -41,6 +41,7 @@ class Clock:
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # Linux' own does not jump either
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # with it, waits for the monotonic clock end at wrong times
         }
 
 
