@@ -90,6 +90,8 @@ class ConstantLoad(ABC):
             what = NO_ANSWER
         except OSError as error:
             what = "connection refused" if isinstance(error, ConnectionRefusedError) else "broken"
+        except Exception as error:  # no HTTP, or nothing that can be judged: counted as well
+            what = type(error).__name__
         self.note(Outcome(sent_s, time.monotonic() - sent_s, what))
 
     async def _answer(self, request: bytes) -> tuple[int, bytes]:
@@ -128,7 +130,11 @@ class _Connection(asyncio.Protocol):
         return await self.answer
 
     def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._end(error)
+            self.transport.abort()
 
     def on_body(self, body: bytes) -> None:
         self._body.append(body)
@@ -144,5 +150,8 @@ class _Connection(asyncio.Protocol):
         self.is_open = False
         if self in self._all_idle:
             self._all_idle.remove(self)
+        self._end(error or ConnectionResetError("closed before the answer"))
+
+    def _end(self, error: Exception) -> None:
         if self.answer and not self.answer.done():
-            self.answer.set_exception(error or ConnectionResetError("closed before the answer"))
+            self.answer.set_exception(error)
