@@ -76,6 +76,17 @@ bench: $(archives) ## Measure this server beside its peers (Linux, wrk); ARGUMEN
 bench-gpu: $(archives) ## The same server on a GPU: digits a second in bulk, and where the time goes
 	$(python) -m benchmarks.gpu $(ARGUMENTS)
 
+.PHONY: soak
+soak: $(archives) ## An hour of load with versions rolled, workers killed and bad input (Linux, wrk); ARGUMENTS='--minutes 5 --rate 300'
+	$(python) -m benchmarks.soak $(ARGUMENTS)
+
+.PHONY: faults
+faults: $(archives) $(scanners) ## Make everything fail that may fail, count what it costs, and write that into docs/faults.md
+	$(python) -m pytest -m fault $(PYTEST)
+	sed '/^<!-- measured/q' docs/faults.md >test-results/faults-document.md
+	cat test-results/faults.md >>test-results/faults-document.md
+	mv test-results/faults-document.md docs/faults.md
+
 .PHONY: fuzz-api
 fuzz-api: $(scanners) ## Send what docs/openapi.yaml allows and forbids to what `make up` started, for DURATION=600 seconds
 	.venv-scan/bin/schemathesis --config-file tests/docker/schemathesis.toml run docs/openapi.yaml \

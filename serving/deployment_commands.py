@@ -1,4 +1,4 @@
-"""The commands of a version's life: deploy and rollback."""
+"""The commands that bring archives to the server: deploy, rollback, and register for what is not to be checked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ def rollback(client: Client, args: argparse.Namespace) -> None:
     Deployment(client, _store(args)).rollback()
 
 
-COMMANDS = {"deploy": deploy, "rollback": rollback}
+def register(client: Client, args: argparse.Namespace) -> None:
+    _store(args).archive(args.archive)  # TorchServe itself would unpack whatever it is
+    print(client.register(args.archive, args.workers))
+
+
+COMMANDS = {"deploy": deploy, "rollback": rollback, "register": register}
 
 
 def add_to(commands: Any) -> None:
@@ -31,6 +36,11 @@ def add_to(commands: Any) -> None:
     _add_store(command)
 
     command = commands.add_parser("rollback", help="bring the version before it back")
+    _add_store(command)
+
+    command = commands.add_parser("register", help="register an archive of the model store")
+    command.add_argument("archive", metavar="ARCHIVE.mar")
+    command.add_argument("--workers", type=int, default=1)
     _add_store(command)
 
 
