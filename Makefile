@@ -76,6 +76,10 @@ bench: $(archives) ## Measure this server beside its peers (Linux, wrk); ARGUMEN
 bench-gpu: $(archives) ## The same server on a GPU: digits a second in bulk, and where the time goes
 	$(python) -m benchmarks.gpu $(ARGUMENTS)
 
+.PHONY: fuzz
+fuzz: $(installed) ## Send ever new bodies through what reads requests, for DURATION=600 seconds (Linux); ARGUMENTS=--keep learns
+	$(python) -m fuzz --seconds $(or $(DURATION),600) $(ARGUMENTS)
+
 .PHONY: fuzz-api
 fuzz-api: $(scanners) ## Send what docs/openapi.yaml allows and forbids to what `make up` started, for DURATION=600 seconds
 	.venv-scan/bin/schemathesis --config-file tests/docker/schemathesis.toml run docs/openapi.yaml \
@@ -108,7 +112,7 @@ audit: $(scanners) ## Ask PyPI for known vulnerabilities of what a server needs;
 check: $(installed) ## Lint, formatting and types; writes nothing
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m mypy -p model -p training -p serving -p benchmarks
+	$(python) -m mypy -p model -p training -p serving -p benchmarks -p fuzz
 	$(python) -m mypy handlers/*.py
 
 .PHONY: fix

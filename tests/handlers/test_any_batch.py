@@ -45,6 +45,16 @@ def test_each_request_of_a_batch_is_answered_and_the_good_one_right(mnist, seven
     assert_is_prediction(replies[at].json, 7)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_every_body_of_the_fuzzers_corpus_is_answered(mnist, root):
+    bodies = [path.read_bytes() for path in sorted((root / "fuzz/corpus").iterdir())]
+    assert len(bodies) > 100
+    for at in range(0, len(bodies), 32):
+        batch = [{"body": bytearray(body)} for body in bodies[at : at + 32]]
+        for reply in mnist.batch(batch, [{}] * len(batch)):
+            assert_in_form(reply)
+
+
 @settings(max_examples=60, deadline=None)
 @given(requests)
 def test_xor_answers_whatever_comes(xor, request):
