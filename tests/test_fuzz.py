@@ -1,4 +1,4 @@
-"""`python -m fuzz` runs, ends with Ctrl-C, and finds what is there to be found; what it once found is still answered."""
+"""`python -m fuzz` runs, ends with Ctrl-C and a report, and finds what is there to be found."""
 
 from __future__ import annotations
 
