@@ -60,7 +60,9 @@ def test_it_cannot_rise_above_its_user_and_its_limits(service, name):
 
 @pytest.mark.parametrize("name", LIMITS)
 def test_no_file_anywhere_can_be_written_but_in_tmp(service, name):
-    script = r"find / -writable \( -type f -o -type d \) -not -path '/proc/*' -not -path '/tmp/*' 2>/dev/null; true"
+    found = "find / -not -type l -writable -not -path '/proc/*' -not -path '/tmp/*' 2>/dev/null"
+    # find trusts the folder, in which /dev/null, mounted where no key is given, is a file
+    script = found + ' | while read -r path; do if [ -d "$path" ] || [ -f "$path" ]; then echo "$path"; fi; done; true'
     assert set(inside(service, name, script).split()) == {"/tmp", "/dev/mqueue"}  # noqa: S108 - mqueue holds no files
     assert "No such file" in inside(service, name, "touch /dev/shm/x 2>&1; true")
 

@@ -14,13 +14,13 @@ from tests.handlers.hostile import images, messages
 from tests.handlers.requests_of_all_kinds import requests
 
 pytestmark = pytest.mark.server
-# Each of them once took a worker's memory or minutes, or was answered with more than TorchServe lets out, which ends it.
+# Each once took a worker's memory or minutes, or was answered with more than TorchServe lets out, which ends it.
 WORST = {
     name: {**images.REFUSED, **messages.REFUSED}[name]
     for name in (
         "a GIF of 65,000 pixels a side, to be cleared",
         "a shape of 350,000 large numbers",
-        "a shape of as many ones as there is room for",
+        "all the ones that a shape has room for",
         "a datatype of 2,500,000 ones",
     )
 }
@@ -53,7 +53,8 @@ def same_workers(client):
     assert {worker["pid"] for worker in client.describe()["workers"]} == before
 
 
-def test_any_request_is_answered_in_form(server, same_workers):
+@pytest.mark.usefixtures("same_workers")
+def test_any_request_is_answered_in_form(server):
     @settings(max_examples=80, deadline=None)
     @given(st.sampled_from(ROUTES), requests)
     def is_answered_in_form(route, request):
@@ -69,8 +70,9 @@ def test_any_request_is_answered_in_form(server, same_workers):
     is_answered_in_form()
 
 
+@pytest.mark.usefixtures("same_workers")
 @pytest.mark.parametrize("name", WORST)
-def test_the_worst_bodies_cost_their_neighbours_nothing(server, client, seven, same_workers, name):
+def test_the_worst_bodies_cost_their_neighbours_nothing(server, client, seven, name):
     make, words = WORST[name]
     body = make()
     with ThreadPoolExecutor(8) as pool:
