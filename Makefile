@@ -87,6 +87,10 @@ faults: $(archives) $(scanners) ## Make everything fail that may fail, count wha
 	cat test-results/faults.md >>test-results/faults-document.md
 	mv test-results/faults-document.md docs/faults.md
 
+.PHONY: fuzz
+fuzz: $(installed) ## Send ever new bodies through what reads requests, for DURATION=600 seconds (Linux); ARGUMENTS=--keep learns
+	$(python) -m fuzz --seconds $(or $(DURATION),600) $(ARGUMENTS)
+
 .PHONY: fuzz-api
 fuzz-api: $(scanners) ## Send what docs/openapi.yaml allows and forbids to what `make up` started, for DURATION=600 seconds
 	.venv-scan/bin/schemathesis --config-file tests/docker/schemathesis.toml run docs/openapi.yaml \
@@ -119,7 +123,7 @@ audit: $(scanners) ## Ask PyPI for known vulnerabilities of what a server needs;
 check: $(installed) ## Lint, formatting and types; writes nothing
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m mypy -p model -p training -p serving -p benchmarks
+	$(python) -m mypy -p model -p training -p serving -p benchmarks -p fuzz
 	$(python) -m mypy handlers/*.py
 
 .PHONY: fix

@@ -20,7 +20,7 @@ from digit_image import SIDE
 from digit_request import DigitRequest
 from image_decoding import FORMATS
 from net import Net
-from pixels import MAX_DIGITS, PIXELS, stacked
+from pixels import MAX_DIGITS, PIXELS, passes, stacked
 
 
 class MnistHandler(BatchHandler[DigitRequest, Predictions]):
@@ -38,7 +38,8 @@ class MnistHandler(BatchHandler[DigitRequest, Predictions]):
         return digit_request.parse(parts, headers)
 
     def predict(self, requests: Sequence[DigitRequest]) -> list[Predictions]:
-        probabilities = self._probabilities(stacked([request.pixels for request in requests]))
+        groups = passes([request.pixels for request in requests])
+        probabilities = np.concatenate([self._probabilities(stacked(group)) for group in groups])
         digits = probabilities.argmax(axis=1).tolist()
         predictions, start, is_probed = [], 0, False
         for request in requests:
