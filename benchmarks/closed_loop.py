@@ -23,14 +23,16 @@ def check() -> None:
         raise BenchmarkError("wrk is not there: apt-get install wrk")
 
 
-def run(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> dict[str, Any]:
+def run(
+    port: int, requests: Sequence[bytes], connections: int, seconds: float, host: str = "127.0.0.1"
+) -> dict[str, Any]:
     """Send whole HTTP requests in turn over `connections` connections; says what came of them."""
     with tempfile.TemporaryDirectory(prefix="wrk-") as folder:
         files = [Path(folder, str(i)) for i in range(len(requests))]
         for file, request in zip(files, requests, strict=True):
             file.write_bytes(request)
         options = ["--threads", "1", "--connections", connections, "--duration", f"{seconds:.0f}s", "--timeout", "10s"]
-        command = ["wrk", *options, "--script", SCRIPT, f"http://127.0.0.1:{port}/", "--", *files]
+        command = ["wrk", *options, "--script", SCRIPT, f"http://{host}:{port}/", "--", *files]
         done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     if done.returncode:
         raise BenchmarkError(f"wrk failed: {done.stderr.strip() or done.stdout.strip()}")

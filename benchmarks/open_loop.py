@@ -59,8 +59,10 @@ class Connection(asyncio.Protocol):
 class OpenLoop:
     """Sends `requests` in turn at `rate` per second for `seconds`; `right(number, body)` judges sampled answers."""
 
-    def __init__(self, port: int, requests: Sequence[bytes], right: Callable[[int, bytes], bool]) -> None:
-        self.port, self.requests, self._right = port, requests, right
+    def __init__(
+        self, port: int, requests: Sequence[bytes], right: Callable[[int, bytes], bool], host: str = "127.0.0.1"
+    ) -> None:
+        self.host, self.port, self.requests, self._right = host, port, requests, right
         self.idle: list[Connection] = []
         self.waiting: deque[tuple[int, float]] = deque()
         self.latencies: list[tuple[float, float]] = []  # when it was meant to be sent, s; how long it took, s
@@ -68,7 +70,7 @@ class OpenLoop:
 
     async def run(self, rate: float, seconds: float, connections: int) -> None:
         loop = asyncio.get_running_loop()
-        opened = [loop.create_connection(lambda: Connection(self), "127.0.0.1", self.port) for _ in range(connections)]
+        opened = [loop.create_connection(lambda: Connection(self), self.host, self.port) for _ in range(connections)]
         transports = [transport for transport, _ in await asyncio.gather(*opened)]
         random = np.random.default_rng(SEED)
         times = np.cumsum(random.exponential(1 / rate, int(rate * seconds * 1.2) + 100))
