@@ -87,7 +87,7 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
         answers: dict[int, Answer] = {}
         requests: dict[int, Request] = {}
         for i, parts in enumerate(data):
-            read = self._read(parts, context.get_all_request_header(i))
+            read = self._read(context, i, parts)
             if isinstance(read, Answer):
                 answers[i] = read
             else:
@@ -106,10 +106,15 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
         self.metrics.add(Batch(len(data), refused, read_s - began_s, predicted_s - read_s, rendered_s - predicted_s))
         return bodies
 
-    def _read(self, parts: Mapping[str, Any], headers: Mapping[str, Any]) -> Request | Answer:
+    def _read(self, context: Any, i: int, parts: Mapping[str, Any]) -> Request | Answer:
         """Parse one request, or answer it at once where the net is not needed."""
+        headers = context.get_all_request_header(i)
         if _is_describe(parts, headers):
             return Answer(orjson.dumps({**self.describe(), "worker": os.getpid()}))  # for serving.draining
+        if _is_grpc(headers):
+            # StreamPredictions waits to hear that no answer follows; TorchServe ends the worker if it does not.
+            context.set_response_header(i, "ts_stream_next", "false")
+            parts = dict(sorted(parts.items()))  # they were a map, which has no order
         try:
             return self.parse(parts, _lower_case(headers))
         except ClientError as error:
@@ -132,6 +137,14 @@ def _is_describe(parts: Mapping[str, Any], headers: Mapping[str, Any]) -> bool:
     A client can send any header it likes, so "describe" alone proves nothing.
     """
     return not parts and headers.get("describe") == "True" and "explain" not in headers
+
+
+def _is_grpc(headers: Mapping[str, Any]) -> bool:
+    """Over gRPC nothing comes along but the parts' types; over HTTP, one header at least.
+
+    Which call it was cannot be seen.
+    """
+    return "explain" not in headers and not any(isinstance(value, str) for value in headers.values())
 
 
 def _lower_case(headers: Mapping[str, Any]) -> dict[str, str]:
