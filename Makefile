@@ -68,6 +68,10 @@ archive: $(if $(filter 1.0,$(VERSION)),$(archives),model_store/mnist-$(VERSION).
 predict: $(installed) ## Ask the running server: make predict IMAGE=samples/7.png
 	@$(python) -m serving predict "$(or $(IMAGE),$(error say which image: make predict IMAGE=samples/7.png))"
 
+.PHONY: grpc-stubs
+grpc-stubs: $(installed) ## Write Python stubs for TorchServe's gRPC, and its .proto files, into grpc_stubs/ (docs/clients.md)
+	$(python) -m serving.grpc_stubs grpc_stubs
+
 .PHONY: bench
 bench: $(archives) ## Measure this server beside its peers (Linux, wrk); ARGUMENTS='--peers ours,mosec --rounds 1 --name quick'
 	$(python) -m benchmarks $(ARGUMENTS)

@@ -16,6 +16,8 @@ from ts.protocol.otf_message_handler import create_predict_response
 from ts.service import Service
 
 PHRASES = {200: "OK", 400: "Bad Request", 500: "Internal Server Error"}
+# gRPC's StreamPredictions waits to hear that no answer follows; TorchServe ends the worker if it does not.
+LAST_OF_STREAM = ("ts_stream_next", "false")
 _length = struct.Struct("!i").pack
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,11 @@ class Request(NamedTuple):
     id: str
     headers: dict[str, str]
     parts: Mapping[str, Any]
+
+    @property
+    def is_grpc(self) -> bool:
+        """Whether it came over gRPC, where nothing comes along but the parts. Which call it was cannot be seen."""
+        return len(self.headers) == 1 and not self.headers["explain"]
 
 
 class Answer(NamedTuple):
@@ -62,17 +69,20 @@ def encoded(batch: Sequence[Request], answers: Sequence[Answer]) -> bytes:
     """The message of a batch's answers as TorchServe's `create_predict_response` writes it, but each type once."""
     pieces = [_length(200), _field("Prediction success")]
     for request, answer in zip(batch, answers, strict=True):
-        pieces += _field(request.id), _head(answer.content_type, answer.status), _length(len(answer.body)), answer.body
+        head = _head(answer.content_type, answer.status, request.is_grpc)
+        pieces += _field(request.id), head, _length(len(answer.body)), answer.body
     pieces.append(_length(-1))
     return b"".join(pieces)
 
 
-def _head(content_type: str, status: int) -> bytes:
-    """What stands between an answer's id and its body: type, status, and that there are no further headers."""
-    head = _heads.get((content_type, status))
+def _head(content_type: str, status: int, is_grpc: bool) -> bytes:
+    """What stands between an answer's id and its body: type, status and headers."""
+    head = _heads.get((content_type, status, is_grpc))
     if head is None:
-        head = _field(content_type) + _length(status) + _field(PHRASES[status]) + _length(0)
-        _heads[content_type, status] = head
+        headers = [LAST_OF_STREAM] if is_grpc else []
+        head = _field(content_type) + _length(status) + _field(PHRASES[status]) + _length(len(headers))
+        head += b"".join(_field(name) + _field(value) for name, value in headers)
+        _heads[content_type, status, is_grpc] = head
     return head
 
 
@@ -80,4 +90,4 @@ def _field(text: str) -> bytes:
     return _length(len(text)) + text.encode()  # ASCII all of it
 
 
-_heads: dict[tuple[str, int], bytes] = {}
+_heads: dict[tuple[str, int, bool], bytes] = {}

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 import orjson
 import torch
 
+import batch_exchange
 import socket_reading
 from batch_exchange import PHRASES, Answer
 from batch_exchange import Request as Taken
@@ -81,7 +82,9 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
             for i, parts in enumerate(data)
         ]
         answers = self.answer(requests)
-        for i, answer in enumerate(answers):
+        for i, (request, answer) in enumerate(zip(requests, answers, strict=True)):
+            if request.is_grpc:
+                context.set_response_header(i, *batch_exchange.LAST_OF_STREAM)
             context.set_response_content_type(i, answer.content_type)
             context.set_response_status(answer.status, PHRASES[answer.status], i)
         return [answer.body for answer in answers]
@@ -105,8 +108,10 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
         """Parse one request, or answer it at once where the net is not needed."""
         if _is_describe(request):
             return Answer(orjson.dumps({**self.describe(), "worker": os.getpid()}))  # for serving.draining
+        # Over gRPC, parts are a map, which has no order.
+        parts = dict(sorted(request.parts.items())) if request.is_grpc else request.parts
         try:
-            return self.parse(request.parts, request.headers)
+            return self.parse(parts, request.headers)
         except ClientError as error:
             return _refusal(400, str(error), error.outcome)
         except Exception:

@@ -20,6 +20,7 @@ from pixels import PIXELS, from_images
 
 MAX_EXPLAINED = 100
 PROBE = "x-health-check"
+BINARY = "inference-header-content-length"
 
 
 class DigitRequest(NamedTuple):
@@ -58,6 +59,8 @@ def _parse_form(bodies: Mapping[str, bytes], headers: Mapping[str, str]) -> Digi
     content_type = headers.get("content-type", "")
     if body.startswith(npy.MAGIC) or npy.CONTENT_TYPE in content_type:
         return DigitRequest(npy.parse(body), "npy" if npy.CONTENT_TYPE in headers.get("accept", "") else "many")
+    if BINARY in headers:
+        raise ClientError("the tensors came as binary data; send them as JSON (tritonclient: binary_data=False)")
     if request_body.is_json(body, content_type):
         return _parse_json(request_body.load_json(body))
     return DigitRequest(read_digit(body).reshape(1, PIXELS), "one")
