@@ -51,7 +51,7 @@ class ModelStore:
         if not os.access(self.folder, os.W_OK):
             raise ArchiveError(
                 f"{self.folder} cannot be written, so nothing could be kept there; "
-                "containers have a model store that can with MODEL_STORE=folder make up"
+                "in containers, MODEL_STORE=folder make up takes a folder that user 1000 may write"
             )
         folder = os.open(self.folder, os.O_RDONLY)
         try:
