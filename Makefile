@@ -15,10 +15,11 @@ handlers := $(filter-out %_handler.py,$(wildcard handlers/*.py)) training/archiv
 
 # Docker can use a GPU where the driver sees one and NVIDIA's container toolkit is registered.
 gpu = $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && docker info 2>/dev/null | grep -qi nvidia && echo yes)
-compose = docker compose -f docker/compose.yaml $(if $(gpu),-f docker/compose.gpu.yaml)
+compose = docker compose -f docker/compose.yaml $(if $(gpu),-f docker/compose.gpu.yaml) $(if $(MODEL_STORE),-f docker/compose.store.yaml)
 monitored = $(if $(MONITORING),--profile monitoring)
 override API_KEY_FILE := $(abspath $(API_KEY_FILE))
-export TORCH_BACKEND PORT API_KEY API_KEY_FILE RATE_LIMIT CONNECTION_LIMIT GRAFANA_PASSWORD
+override MODEL_STORE := $(abspath $(MODEL_STORE))
+export MODEL_STORE TORCH_BACKEND PORT API_KEY API_KEY_FILE RATE_LIMIT CONNECTION_LIMIT GRAFANA_PASSWORD
 export CA_CERTIFICATES ?= $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt) /dev/null)
 
 .DEFAULT_GOAL := help

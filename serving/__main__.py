@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if args.command == "start":
             return start(args.config, args.log)
         signal.signal(signal.SIGTERM, _interrupt)  # so that a deployment takes back what it began
-        with Client(args.inference, args.management) as client:
+        is_probe = args.command in deployment_commands.COMMANDS  # golden digits are not what people sent
+        with Client(args.inference, args.management, is_probe=is_probe) as client:
             _COMMANDS[args.command](client, args)
         return 0
     except (ServiceError, ServerError, ArchiveError, DeploymentError, OSError) as error:

@@ -40,6 +40,11 @@ class Archive:
         return f"{self.model}-{self.version}.mar"
 
 
+def kept_version(name: str) -> str:
+    """Say which version an archive is of, by the name under which the store keeps it."""
+    return name.partition("-")[2].removesuffix(".mar")
+
+
 def read(path: Path) -> Archive:
     """Check `path` from its first byte to its last. Raises ArchiveError."""
     if not path.is_file():
