@@ -15,10 +15,11 @@ handlers := $(filter-out %_handler.py,$(wildcard handlers/*.py)) training/archiv
 
 # Docker can use a GPU where the driver sees one and NVIDIA's container toolkit is registered.
 gpu = $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && docker info 2>/dev/null | grep -qi nvidia && echo yes)
-compose = docker compose -f docker/compose.yaml $(if $(gpu),-f docker/compose.gpu.yaml)
+compose = docker compose -f docker/compose.yaml $(if $(gpu),-f docker/compose.gpu.yaml) $(if $(MODEL_STORE),-f docker/compose.store.yaml)
 monitored = $(if $(MONITORING),--profile monitoring)
 override API_KEY_FILE := $(abspath $(API_KEY_FILE))
-export TORCH_BACKEND PORT API_KEY API_KEY_FILE RATE_LIMIT CONNECTION_LIMIT GRAFANA_PASSWORD
+override MODEL_STORE := $(abspath $(MODEL_STORE))
+export MODEL_STORE TORCH_BACKEND PORT API_KEY API_KEY_FILE RATE_LIMIT CONNECTION_LIMIT GRAFANA_PASSWORD
 export CA_CERTIFICATES ?= $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt) /dev/null)
 
 .DEFAULT_GOAL := help
@@ -68,6 +69,10 @@ archive: $(if $(filter 1.0,$(VERSION)),$(archives),model_store/mnist-$(VERSION).
 predict: $(installed) ## Ask the running server: make predict IMAGE=samples/7.png
 	@$(python) -m serving predict "$(or $(IMAGE),$(error say which image: make predict IMAGE=samples/7.png))"
 
+.PHONY: grpc-stubs
+grpc-stubs: $(installed) ## Write Python stubs for TorchServe's gRPC, and its .proto files, into grpc_stubs/ (docs/clients.md)
+	$(python) -m serving.grpc_stubs grpc_stubs
+
 .PHONY: bench
 bench: $(archives) ## Measure this server beside its peers (Linux, wrk); ARGUMENTS='--peers ours,mosec --rounds 1 --name quick'
 	$(python) -m benchmarks $(ARGUMENTS)
@@ -75,6 +80,21 @@ bench: $(archives) ## Measure this server beside its peers (Linux, wrk); ARGUMEN
 .PHONY: bench-gpu
 bench-gpu: $(archives) ## The same server on a GPU: digits a second in bulk, and where the time goes
 	$(python) -m benchmarks.gpu $(ARGUMENTS)
+
+.PHONY: soak
+soak: $(archives) ## An hour of load with versions rolled, workers killed and bad input (Linux, wrk); ARGUMENTS='--minutes 5 --rate 300'
+	$(python) -m benchmarks.soak $(ARGUMENTS)
+
+.PHONY: faults
+faults: $(archives) $(scanners) ## Make everything fail that may fail, count what it costs, and write that into docs/faults.md
+	$(python) -m pytest -m fault $(PYTEST)
+	sed '/^<!-- measured/q' docs/faults.md >test-results/faults-document.md
+	cat test-results/faults.md >>test-results/faults-document.md
+	mv test-results/faults-document.md docs/faults.md
+
+.PHONY: fuzz
+fuzz: $(installed) ## Send ever new bodies through what reads requests, for DURATION=600 seconds (Linux); ARGUMENTS=--keep learns
+	$(python) -m fuzz --seconds $(or $(DURATION),600) $(ARGUMENTS)
 
 .PHONY: fuzz-api
 fuzz-api: $(scanners) ## Send what docs/openapi.yaml allows and forbids to what `make up` started, for DURATION=600 seconds
@@ -108,7 +128,7 @@ audit: $(scanners) ## Ask PyPI for known vulnerabilities of what a server needs;
 check: $(installed) ## Lint, formatting and types; writes nothing
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m mypy -p model -p training -p serving -p benchmarks
+	$(python) -m mypy -p model -p training -p serving -p benchmarks -p fuzz
 	$(python) -m mypy handlers/*.py
 
 .PHONY: fix

@@ -63,6 +63,14 @@ class ProcessTree:
                 total += process.memory_full_info().pss
         return total / 2**20
 
+    def descriptors(self) -> int:
+        """Files, sockets and pipes that are open in all processes together."""
+        total = 0
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                total += process.num_fds()
+        return total
+
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.terminate()

@@ -73,7 +73,7 @@ def surroundings() -> Record:
         "command": " ".join(["python", "-m", _module(), *sys.argv[1:]]),
         "commit": _git("describe", "--always", "--dirty", "--exclude=*"),
         "machine": {
-            "cpu": _cpu_model(),
+            "cpu": cpu_model(),
             "cores": psutil.cpu_count(),
             "memory_gb": round(psutil.virtual_memory().total / 2**30),
             "kernel": platform.release(),
@@ -94,7 +94,7 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip() or "unknown"
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -8,6 +8,7 @@ import shutil
 import socket
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -22,17 +23,17 @@ PORTS = 5  # TorchServe's five listeners
 
 
 class Server:
-    """A running peer; `ready_s` is the time from its launch to its first right answer."""
+    """A running peer, with `more` in its environment; `ready_s` is from its launch to its first right answer."""
 
-    def __init__(self, peer: Peer) -> None:
-        self.peer = peer
+    def __init__(self, peer: Peer, more: Mapping[str, str] = {}) -> None:
+        self.peer, self._more = peer, more
         self.port = free_ports()
 
     def __enter__(self) -> Server:
         self._scratch = Path(tempfile.mkdtemp(prefix="bench-"))
         log = self._scratch / "server.log"
         command = [str(python_of(self.peer)), "-m", f"benchmarks.peers.{self.peer.module}", str(self.port)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "SCRATCH": str(self._scratch)}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "SCRATCH": str(self._scratch), **self._more}
         began = time.monotonic()
         self.tree = ProcessTree([*command, *self.peer.options], environment, ROOT, log)
         try:

@@ -12,28 +12,22 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import orjson
 import torch
 
+import batch_exchange
 import socket_reading
+from batch_exchange import PHRASES, Answer
+from batch_exchange import Request as Taken
 from client_error import ClientError
 from prediction_metrics import Batch, PredictionMetrics
+from socket_reading import named
 
-JSON = "application/json"
 logger = logging.getLogger(__name__)
 Request = TypeVar("Request")
 Prediction = TypeVar("Prediction")
-
-
-class Answer(NamedTuple):
-    """The encoded body of a response, its type and its status, and what a refusal is counted as."""
-
-    body: bytes
-    content_type: str = JSON
-    status: int = 200
-    outcome: str = "answered"
 
 
 class BatchHandler(ABC, Generic[Request, Prediction]):
@@ -59,7 +53,7 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
         self.load(torch.load(weights, map_location=self.device, weights_only=True))
         self.metrics = PredictionMetrics(context.metrics, self.model_name, self.version, self.digits)
         self.metrics.start()
-        socket_reading.install()
+        socket_reading.install(self.answer)
 
     @abstractmethod
     def load(self, state: dict[str, torch.Tensor]) -> None:
@@ -83,35 +77,41 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
 
     def handle(self, data: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:
         """Answer a batch as TorchServe hands it over, one body for each request, in order."""
-        began_s = time.perf_counter()
-        answers: dict[int, Answer] = {}
-        requests: dict[int, Request] = {}
-        for i, parts in enumerate(data):
-            read = self._read(parts, context.get_all_request_header(i))
-            if isinstance(read, Answer):
-                answers[i] = read
-            else:
-                requests[i] = read
-        refused = [answer.outcome for answer in answers.values() if answer.outcome != "answered"]
-        read_s = time.perf_counter()
-        predictions = self.predict(list(requests.values())) if requests else []
-        predicted_s = time.perf_counter()
-        for (i, request), prediction in zip(requests.items(), predictions, strict=True):
-            answers[i] = self.render(request, prediction, context.get_request_id(i))
-        for i, answer in answers.items():
+        requests = [
+            Taken(context.get_request_id(i), named(context.get_all_request_header(i)), parts)
+            for i, parts in enumerate(data)
+        ]
+        answers = self.answer(requests)
+        for i, (request, answer) in enumerate(zip(requests, answers, strict=True)):
+            if request.is_grpc:
+                context.set_response_header(i, *batch_exchange.LAST_OF_STREAM)
             context.set_response_content_type(i, answer.content_type)
-            context.set_response_status(answer.status, _PHRASES[answer.status], i)
-        bodies = [answers[i].body for i in range(len(data))]
-        rendered_s = time.perf_counter()
-        self.metrics.add(Batch(len(data), refused, read_s - began_s, predicted_s - read_s, rendered_s - predicted_s))
-        return bodies
+            context.set_response_status(answer.status, PHRASES[answer.status], i)
+        return [answer.body for answer in answers]
 
-    def _read(self, parts: Mapping[str, Any], headers: Mapping[str, Any]) -> Request | Answer:
+    def answer(self, batch: Sequence[Taken]) -> list[Answer]:
+        """Answer each request of a batch, in order."""
+        began_s = time.perf_counter()
+        answers: list[Any] = [self._read(request) for request in batch]
+        open_ones = [i for i, read in enumerate(answers) if not isinstance(read, Answer)]
+        refused = [read.outcome for read in answers if isinstance(read, Answer) and read.outcome != "answered"]
+        read_s = time.perf_counter()
+        predictions = self.predict([answers[i] for i in open_ones]) if open_ones else []
+        predicted_s = time.perf_counter()
+        for i, prediction in zip(open_ones, predictions, strict=True):
+            answers[i] = self.render(answers[i], prediction, batch[i].id)
+        rendered_s = time.perf_counter()
+        self.metrics.add(Batch(len(batch), refused, read_s - began_s, predicted_s - read_s, rendered_s - predicted_s))
+        return answers
+
+    def _read(self, request: Taken) -> Request | Answer:
         """Parse one request, or answer it at once where the net is not needed."""
-        if _is_describe(parts, headers):
+        if _is_describe(request):
             return Answer(orjson.dumps({**self.describe(), "worker": os.getpid()}))  # for serving.draining
+        # Over gRPC, parts are a map, which has no order.
+        parts = dict(sorted(request.parts.items())) if request.is_grpc else request.parts
         try:
-            return self.parse(parts, _lower_case(headers))
+            return self.parse(parts, request.headers)
         except ClientError as error:
             return _refusal(400, str(error), error.outcome)
         except Exception:
@@ -119,23 +119,13 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
             return _refusal(500, "the server failed to read this request; its log says why", "failed")
 
 
-_PHRASES = {200: "OK", 400: "Bad Request", 500: "Internal Server Error"}
-
-
 def _refusal(status: int, sentence: str, outcome: str) -> Answer:
     return Answer(orjson.dumps({"error": sentence}), status=status, outcome=outcome)
 
 
-def _is_describe(parts: Mapping[str, Any], headers: Mapping[str, Any]) -> bool:
+def _is_describe(request: Taken) -> bool:
     """TorchServe's own describe request has no body, and no "explain" header, which it gives to every prediction.
 
     A client can send any header it likes, so "describe" alone proves nothing.
     """
-    return not parts and headers.get("describe") == "True" and "explain" not in headers
-
-
-def _lower_case(headers: Mapping[str, Any]) -> dict[str, str]:
-    """Bring names to lower case; TorchServe's own "explain" wins over a client's, and the parts' types are left out."""
-    named = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
-    named["explain"] = headers.get("explain", "False")
-    return named
+    return not request.parts and not request.headers["explain"] and request.headers.get("describe") == "True"

@@ -29,11 +29,11 @@ class Predictions(NamedTuple):
 
 
 def one(predictions: Predictions) -> bytes:
-    return _dumps(_objects(predictions)[0])
+    return _dumps(_object(predictions, 0))
 
 
 def many(predictions: Predictions) -> bytes:
-    return _dumps({"predictions": _objects(predictions)})
+    return _dumps({"predictions": [_object(predictions, i) for i in range(len(predictions.digits))]})
 
 
 def npy(predictions: Predictions) -> bytes:
@@ -52,15 +52,13 @@ def v2(predictions: Predictions, envelope: dict[str, str], wanted: Sequence[str]
     return _dumps({**envelope, "outputs": [o for o in outputs if not wanted or o["name"] in wanted]})
 
 
-def _objects(predictions: Predictions) -> list[dict[str, Any]]:
-    """Describe each digit in an object of its own."""
-    answers = []
-    for i, (digit, probabilities) in enumerate(zip(predictions.digits, predictions.probabilities, strict=True)):
-        answer = {"digit": digit, "confidence": probabilities[digit], "probabilities": probabilities}
-        if predictions.reasons is not None:
-            answer |= {name: values[i] for name, values in predictions.reasons._asdict().items()}
-        answers.append(answer)
-    return answers
+def _object(predictions: Predictions, i: int) -> dict[str, Any]:
+    """Describe one digit."""
+    digit, probabilities = predictions.digits[i], predictions.probabilities[i]
+    answer = {"digit": digit, "confidence": probabilities[digit], "probabilities": probabilities}
+    if predictions.reasons is not None:
+        answer |= {name: values[i] for name, values in predictions.reasons._asdict().items()}
+    return answer
 
 
 def _dumps(message: dict[str, Any]) -> bytes:

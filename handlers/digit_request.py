@@ -6,8 +6,7 @@ A form is known by its content, so every form works at every route of TorchServe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -21,10 +20,10 @@ from pixels import PIXELS, from_images
 
 MAX_EXPLAINED = 100
 PROBE = "x-health-check"
+BINARY = "inference-header-content-length"
 
 
-@dataclass(frozen=True)
-class DigitRequest:
+class DigitRequest(NamedTuple):
     """Pixels [n, 784], uint8 from 0 to 255 or float32 from 0 to 1, and the form their answer takes.
 
     A probe is a health check's: answered as any, and not counted among what people sent.
@@ -45,12 +44,12 @@ def parse(parts: Mapping[str, Any], headers: Mapping[str, str]) -> DigitRequest:
     """
     request = _parse_form(request_body.read(parts, headers), headers)
     if PROBE in headers:
-        request = replace(request, probe=True)
+        request = request._replace(probe=True)
     if headers.get("explain") != "True":
         return request
     if len(request.pixels) > MAX_EXPLAINED:
         raise ClientError(f"{len(request.pixels)} digits are too many to explain at once; send 1 to {MAX_EXPLAINED}")
-    return replace(request, explain=True)
+    return request._replace(explain=True)
 
 
 def _parse_form(bodies: Mapping[str, bytes], headers: Mapping[str, str]) -> DigitRequest:
@@ -60,6 +59,8 @@ def _parse_form(bodies: Mapping[str, bytes], headers: Mapping[str, str]) -> Digi
     content_type = headers.get("content-type", "")
     if body.startswith(npy.MAGIC) or npy.CONTENT_TYPE in content_type:
         return DigitRequest(npy.parse(body), "npy" if npy.CONTENT_TYPE in headers.get("accept", "") else "many")
+    if BINARY in headers:
+        raise ClientError("the tensors came as binary data; send them as JSON (tritonclient: binary_data=False)")
     if request_body.is_json(body, content_type):
         return _parse_json(request_body.load_json(body))
     return DigitRequest(read_digit(body).reshape(1, PIXELS), "one")

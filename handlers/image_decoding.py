@@ -7,12 +7,14 @@ size in the header checked before a pixel is decoded, and every failure a `Clien
 from __future__ import annotations
 
 import io
+import warnings
 import zlib
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from client_error import ClientError
 
@@ -21,7 +23,10 @@ Pixels = npt.NDArray[np.uint8]  # [h, w] grey or [h, w, 3] RGB, 0 to 255
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 ACCEPTED = "send PNG, JPEG, GIF, BMP, WebP or TIFF"
 MAX_SIDE_PX = 4096
-Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit only warns at first; ours is below it and always refuses
+# Our own check, below, is stricter and says the size. This is for what Pillow allots while it opens a file (for a GIF's
+# frame that is to be cleared): it warns above this many pixels, and refuses above twice as many.
+Image.MAX_IMAGE_PIXELS = MAX_SIDE_PX**2
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 WORKING_SIDE_PX = 1000  # more detail than this tells nothing about a digit
 MAX_JPEG_SCANS = 24  # progressive files have about 10; each costs a pass over all pixels, so thousands are an attack
 GREY_PNG_HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -61,7 +66,7 @@ def decode_any(data: bytes) -> Pixels:
         raise
     except UnidentifiedImageError:
         raise ClientError(f"the {len(data)} bytes are not an image in a known format; {ACCEPTED}") from None
-    except MemoryError:
+    except (MemoryError, Image.DecompressionBombError):
         raise ClientError(too_large("too many")) from None
     except Exception as error:  # hostile files raise OSError, ValueError, SyntaxError, struct.error and more
         state = "cut off before its end" if "truncated" in str(error) else "damaged"
@@ -77,13 +82,13 @@ def check_header(image: Image.Image, data: bytes) -> None:
     width, height = image.size
     if max(width, height) > MAX_SIDE_PX:
         raise ClientError(too_large(f"{width}×{height}"))
-    if image.format == "JPEG" and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
+    if isinstance(image, JpegImageFile) and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
         raise ClientError(f"the JPEG image has more than {MAX_JPEG_SCANS} scans; save it as a baseline JPEG")
 
 
 def working_pixels(image: Image.Image) -> Pixels:
     """Decode, turn upright, reduce and flatten a checked image."""
-    if image.format == "JPEG":
+    if isinstance(image, JpegImageFile):  # also the first of several: format "MPO"
         shrink = max(image.size) / WORKING_SIDE_PX
         image.draft(None, (int(image.width / shrink), int(image.height / shrink)))  # libjpeg decodes at 1/2, 1/4 or 1/8
     ImageOps.exif_transpose(image, in_place=True)  # in place, and below no conversion to the same mode: it would copy
@@ -99,11 +104,16 @@ def working_pixels(image: Image.Image) -> Pixels:
 def eight_bits(deep: npt.NDArray[np.generic]) -> Pixels:
     """Deep grey [h, w] as uint8: integers by their top eight bits in use, floats by their range."""
     if np.issubdtype(deep.dtype, np.integer):
-        positive = np.clip(deep.astype(np.int64), 0, None)
+        positive = np.maximum(deep, 0)
         return np.asarray(positive >> max(0, int(positive.max()).bit_length() - 8), np.uint8)
-    finite = np.nan_to_num(deep.astype(np.float64), posinf=0, neginf=0)
-    low, high = float(finite.min()), float(finite.max())
-    return np.asarray((finite / 2 - low / 2) / max(high / 2 - low / 2, 1e-300) * 255 + 0.5, np.uint8)
+    values = np.nan_to_num(deep, posinf=0, neginf=0)  # a copy, changed in place: 16 megapixels are 64 MB
+    low, high = float(values.min()) / 2, float(values.max()) / 2  # halves: their difference is no more than a float
+    values /= 2
+    values -= low
+    values /= np.float32(high - low) or 1
+    values *= 255
+    values += 0.5
+    return values.astype(np.uint8)
 
 
 def reduced(pixels: Pixels) -> Pixels:

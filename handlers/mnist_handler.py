@@ -13,13 +13,14 @@ import digit_answer
 import digit_request
 import npy
 from attribution import integrated_gradients
-from batch_handler import Answer, BatchHandler
+from batch_exchange import Answer
+from batch_handler import BatchHandler
 from digit_answer import Predictions, Reasons
 from digit_image import SIDE
 from digit_request import DigitRequest
 from image_decoding import FORMATS
 from net import Net
-from pixels import MAX_DIGITS, PIXELS, stacked
+from pixels import MAX_DIGITS, PIXELS, passes, stacked
 
 
 class MnistHandler(BatchHandler[DigitRequest, Predictions]):
@@ -37,7 +38,8 @@ class MnistHandler(BatchHandler[DigitRequest, Predictions]):
         return digit_request.parse(parts, headers)
 
     def predict(self, requests: Sequence[DigitRequest]) -> list[Predictions]:
-        probabilities = self._probabilities(stacked([request.pixels for request in requests]))
+        groups = passes([request.pixels for request in requests])
+        probabilities = np.concatenate([self._probabilities(stacked(group)) for group in groups])
         digits = probabilities.argmax(axis=1).tolist()
         predictions, start, is_probed = [], 0, False
         for request in requests:

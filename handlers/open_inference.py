@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,15 +29,12 @@ def parse(message: dict[str, Any]) -> Pixels:
     if not isinstance(shape, list) or not shape or not all(type(size) is int for size in shape):
         raise ClientError('the tensor\'s "shape" is not a list of integers; accepted are [n, 784] and [n, 28, 28]')
     check_count(shape[0])
+    _check_form(shape, datatype)
     values = _flatten(data)
     if len(values) != math.prod(shape):
         raise ClientError(f'"data" has {len(values)} values, but shape {shape} needs {math.prod(shape)}')
-    if datatype == "BYTES" and len(shape) == 1:
+    if datatype == "BYTES":
         return from_images({f"data[{i}]": decode_base64(text, f"data[{i}]") for i, text in enumerate(values)})
-    if datatype not in ("UINT8", "FP32", "BYTES"):
-        raise ClientError(f'datatype {datatype!r} is not accepted; send "UINT8", "FP32" or "BYTES"')
-    if datatype == "BYTES" or tuple(shape[1:]) not in {(PIXELS,), (SIDE, SIDE), (1, SIDE, SIDE)}:
-        raise ClientError(f"shape {shape} is not accepted; send [n, 784], [n, 28, 28] or [n, 1, 28, 28], BYTES [n]")
     return _to_pixels(numbers(values, "data").reshape(-1, PIXELS), datatype)
 
 
@@ -56,6 +54,15 @@ def tensor(name: str, values: NDArray[Any]) -> dict[str, Any]:
     return {"name": name, "datatype": DATATYPES[values.dtype], "shape": values.shape, "data": values.ravel()}
 
 
+def _check_form(shape: list[int], datatype: Any) -> None:
+    """Refuse what no digits have before its sizes are multiplied: a client can name millions, and huge ones."""
+    if datatype not in ("UINT8", "FP32", "BYTES"):
+        raise ClientError(f'datatype {reprlib.repr(datatype)} is not accepted; send "UINT8", "FP32" or "BYTES"')
+    if tuple(shape[1:]) not in ({()} if datatype == "BYTES" else {(PIXELS,), (SIDE, SIDE), (1, SIDE, SIDE)}):
+        accepted = "[n, 784], [n, 28, 28] or [n, 1, 28, 28], BYTES [n]"
+        raise ClientError(f"shape {reprlib.repr(shape)} is not accepted; send {accepted}")
+
+
 def _flatten(data: Any) -> list[Any]:
     """Tensor data may be flat or nested."""
     if not isinstance(data, list):
@@ -65,7 +72,7 @@ def _flatten(data: Any) -> list[Any]:
     return data
 
 
-def _to_pixels(values: NDArray[np.float64], datatype: str) -> Pixels:
+def _to_pixels(values: NDArray[np.float64], datatype: Any) -> Pixels:
     if datatype == "FP32":
         check_range(values, "FP32 data", high=1, integers=False)
         return values.astype(np.float32)

@@ -37,6 +37,19 @@ def stacked(arrays: Sequence[NDArray[Any]]) -> Pixels:
     return np.concatenate([scale(pixels) if pixels.dtype == np.uint8 else pixels for pixels in arrays])
 
 
+def passes(arrays: Sequence[NDArray[Any]]) -> list[list[NDArray[Any]]]:
+    """Group arrays in order, so that no group has more than MAX_DIGITS: a batch of large ones would fill the memory."""
+    groups: list[list[NDArray[Any]]] = [[]]
+    size = 0
+    for pixels in arrays:
+        size += len(pixels)
+        if size > MAX_DIGITS:
+            groups.append([])
+            size = len(pixels)
+        groups[-1].append(pixels)
+    return groups
+
+
 def from_images(images: Mapping[str, bytes]) -> Pixels:
     """Decode several images. The name of each serves to tell which one was wrong. Raises ClientError."""
     check_count(len(images))

@@ -22,7 +22,7 @@ def read(parts: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, byte
             "the body came as a web form (curl's default with -d and --data-binary) and its bytes are lost; "
             "send the file with `curl -T digit.png`, or add -H 'Content-Type: image/png' (JSON: application/json)"
         )
-    if not any(len(value) for value in parts.values()):
+    if not any(parts.values()):
         raise ClientError("the request has no body; send an image, JSON or an .npy array")
     return {name: _as_bytes(value) for name, value in parts.items()}
 

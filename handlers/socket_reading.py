@@ -11,11 +11,15 @@ import logging
 import os
 import struct
 import sys
+from collections.abc import Mapping
 from socket import socket
 from typing import Any
 
 import ts
 from ts.protocol import otf_message_handler
+
+import batch_exchange
+from batch_exchange import Answering, Request
 
 VERSION = "0.12.0"
 READ_AHEAD_BYTES = 65_536
@@ -25,8 +29,8 @@ _request_by_fields = otf_message_handler._retrieve_request
 _decodes = os.environ.get("TS_DECODE_INPUT_REQUEST", "true") == "true"
 
 
-def install() -> bool:
-    """Let TorchServe read through a buffer; False where it must not be. For a worker's start.
+def install(answer: Answering) -> bool:
+    """Let `answer` have each batch as it is read; False where TorchServe must be left alone. For a worker's start.
 
     The frontend waits for the answer to the message that loads the model, and TorchServe reads no byte beyond it: when
     a handler is initialized, nothing has been read that the buffer would miss.
@@ -37,6 +41,7 @@ def install() -> bool:
     otf_message_handler._retrieve_buffer = reader.take
     otf_message_handler._retrieve_int = reader.integer
     otf_message_handler._retrieve_request = reader.request
+    batch_exchange.install(answer)
     return True
 
 
@@ -60,14 +65,15 @@ class SocketReader:
     def integer(self, connection: socket) -> int:
         return int.from_bytes(self.take(connection, 4), "big", signed=True)
 
-    def request(self, connection: socket) -> dict[str, Any] | None:
+    def request(self, connection: socket) -> Request | None:
         """The next request of a batch, None after the last."""
         if not _decodes:
             try:
                 return self._whole_request()
-            except struct.error:  # it is not all here yet
+            except (struct.error, UnicodeDecodeError):  # it is not all here yet
                 pass
-        return _request_by_fields(connection)
+        fields = _request_by_fields(connection)
+        return None if fields is None else _of_fields(fields)
 
     def _fill(self, connection: socket, length: int) -> None:
         """Bring at least `length` bytes ahead."""
@@ -82,8 +88,8 @@ class SocketReader:
             missing -= len(piece)
         self._ahead, self._at = b"".join(pieces), 0
 
-    def _whole_request(self) -> dict[str, Any] | None:
-        """Read a request in one go; struct.error, and nothing is taken, where its end is not here yet.
+    def _whole_request(self) -> Request | None:
+        """Read a request in one go; an error, and nothing is taken, where its end is not here yet.
 
         A field that is cut off leaves no room for the integer that follows it, so each missing byte is noticed.
         """
@@ -93,24 +99,40 @@ class SocketReader:
         if length == -1:
             self._at = at
             return None
-        request: dict[str, Any] = {"requestId": ahead[at : at + length], "headers": [], "parameters": []}
+        request_id = ahead[at : at + length]
         at += length
+        headers, explain = {}, ""
         while (length := _integer_at(ahead, at)[0]) != -1:
             at += 4 + length
-            name = ahead[at - length : at]
+            name = ahead[at - length : at].decode()
             (length,) = _integer_at(ahead, at)
             at += 4 + length
-            request["headers"].append({"name": name, "value": ahead[at - length : at]})
+            headers[name.lower()] = value = ahead[at - length : at].decode()
+            if name == "explain":
+                explain = value
+        headers["explain"] = explain
         at += 4
+        parts = {}
         while (length := _integer_at(ahead, at)[0]) != -1:
             at += 4 + length
-            name = ahead[at - length : at]
+            name = ahead[at - length : at].decode()
+            at += 4 + _integer_at(ahead, at)[0]  # a part's content type, which nobody asks for
             (length,) = _integer_at(ahead, at)
             at += 4 + length
-            content_type = ahead[at - length : at]
-            (length,) = _integer_at(ahead, at)
-            at += 4 + length
-            value = ahead[at - length : at]
-            request["parameters"].append({"name": name.decode(), "contentType": content_type.decode(), "value": value})
+            parts[name] = ahead[at - length : at]
         self._at = at + 4
-        return request
+        return Request(request_id.decode(), headers, parts)
+
+
+def named(headers: Mapping[str, Any]) -> dict[str, str]:
+    """Headers as TorchServe hands them over, names brought to lower case; the parts' types among them are left out."""
+    lower = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
+    lower["explain"] = headers.get("explain", "")
+    return lower
+
+
+def _of_fields(fields: Mapping[str, Any]) -> Request:
+    """The request that TorchServe has read field by field."""
+    headers = {header["name"].decode(): header["value"].decode() for header in fields["headers"]}
+    parts = {part["name"]: part["value"] for part in fields["parameters"]}
+    return Request(fields["requestId"].decode(), named(headers), parts)

@@ -9,7 +9,8 @@ import orjson
 import torch
 
 import request_body
-from batch_handler import Answer, BatchHandler
+from batch_exchange import Answer
+from batch_handler import BatchHandler
 from client_error import ClientError
 from xor_model import XORModel
 

@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if args.command == "start":
             return start(args.config, args.log)
         signal.signal(signal.SIGTERM, _interrupt)  # so that a deployment takes back what it began
-        with Client(args.inference, args.management) as client:
+        is_probe = args.command in deployment_commands.COMMANDS  # golden digits are not what people sent
+        with Client(args.inference, args.management, is_probe=is_probe) as client:
             _COMMANDS[args.command](client, args)
         return 0
     except (ServiceError, ServerError, ArchiveError, DeploymentError, OSError) as error:
@@ -112,10 +113,6 @@ def describe(client: Client, args: argparse.Namespace) -> None:
         display.show_description({**description, **description.pop("customizedMetadata", {})})
 
 
-def register(client: Client, args: argparse.Namespace) -> None:
-    print(client.register(args.archive, args.workers))
-
-
 def scale(client: Client, args: argparse.Namespace) -> None:
     print(client.scale(args.model, args.workers, args.version))
 
@@ -133,7 +130,6 @@ _COMMANDS = {
     "explain": explain,
     "models": models,
     "describe": describe,
-    "register": register,
     "scale": scale,
     "set-default": set_default,
     "unregister": unregister,
@@ -167,10 +163,6 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     command.add_argument("model", nargs="?", default="mnist")
     command.add_argument("version", nargs="?")
     command.add_argument("--json", action="store_true")
-
-    command = commands.add_parser("register", help="register an archive of the model store")
-    command.add_argument("archive", metavar="ARCHIVE.mar")
-    command.add_argument("--workers", type=int, default=1)
 
     command = commands.add_parser("scale", help="set the number of a model's workers")
     command.add_argument("model")

@@ -2,7 +2,8 @@
 
 python -m serving.container
 
-http://…:8090/live says whether TorchServe runs; /ready whether it answers a real prediction right. SIGTERM turns
+http://…:8090/live says whether TorchServe runs; /ready whether it answers a real prediction right, and which version
+gateways give which share (serving/canary.py). SIGTERM turns
 /ready to 503 at once, so that gateways send no more; when their connections are closed, and all that was asked is
 answered, TorchServe ends. It has no such end of its own: on SIGTERM it drops what it is doing.
 """
@@ -23,11 +24,12 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from serving import canary
+from serving.canary import HEALTH_PORT
 from serving.client import Client, ServiceError
 from serving.preflight import ServerError
 from serving.server import ROOT, TorchServe
 
-HEALTH_PORT = 8090
 LOG = Path("/tmp/torchserve.log")  # noqa: S108 - the container's own
 MAX_LOG_BYTES = 8 << 20  # of memory: /tmp is a tmpfs
 NOTICE_S = 2.0  # gateways ask /ready every second
@@ -55,6 +57,10 @@ class Readiness:
                 return None if is_busy else str(error)  # a full queue is no reason to send the rest elsewhere
         self.has_answered = True
         return None if digit == DIGIT else f"{SAMPLE.name} was taken for a {digit}"
+
+    def canary(self) -> dict[str, Any]:
+        with Client(self._server.inference, self._server.management, timeout_s=1, retries=0) as client:
+            return canary.announced(self._server.store, client)
 
 
 def main() -> int:
@@ -115,8 +121,10 @@ def _start_health(readiness: Readiness) -> None:
         def do_GET(self) -> None:
             if self.path not in ("/live", "/ready"):
                 return self.send_error(404)
-            refusal = readiness.refusal() if self.path == "/ready" else None
-            body = json.dumps({"error": refusal} if refusal else {"status": self.path[1:]}).encode()
+            is_ready = self.path == "/ready"
+            refusal = readiness.refusal() if is_ready else None
+            status = {"status": self.path[1:], **(readiness.canary() if is_ready else {})}
+            body = json.dumps({"error": refusal} if refusal else status).encode()
             self.send_response(503 if refusal else 200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

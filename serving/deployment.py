@@ -22,6 +22,7 @@ from serving.model_store import Deployed, ModelStore
 
 MODEL = "mnist"  # the one that there are golden digits for
 UNREGISTER_TIMEOUT_S = 60.0
+END_CANARY = "end that with `canary promote` or `canary abort`"
 
 
 class DeploymentError(RuntimeError):
@@ -38,8 +39,7 @@ class Deployment:
         """Replace the version that serves by the one in `path`. Raises DeploymentError, ArchiveError, ServiceError."""
         with self.store.locked():
             self._refuse_beside_canary()
-            archive = archive_file.read(path)
-            self._replace(archive, is_rollback=False)
+            self._replace(archive_file.read(path), is_rollback=False)
 
     def rollback(self) -> None:
         """Bring back the version that was deployed before this one; once more, and this one is back."""
@@ -51,11 +51,7 @@ class Deployment:
             self._replace(self.store.archive(deployed.previous), is_rollback=True)
 
     def _replace(self, archive: Archive, *, is_rollback: bool) -> None:
-        if archive.model != MODEL:
-            raise DeploymentError(
-                f"{archive.path} holds {archive.model}, and golden digits are there for {MODEL} alone; "
-                "`register` takes other models, unchecked"
-            )
+        check_model(archive)
         old = self.serving_version()
         if archive.version == old:
             return self._finish(old)
@@ -163,4 +159,13 @@ class Deployment:
     def _refuse_beside_canary(self) -> None:
         deployed = self.store.deployed(MODEL)
         if deployed and deployed.canary:
-            raise DeploymentError(f"{deployed.canary} is a canary; end that with `canary promote` or `canary abort`")
+            raise DeploymentError(f"{deployed.canary} is a canary; {END_CANARY}")
+
+
+def check_model(archive: Archive) -> None:
+    """Raise DeploymentError for an archive of a model that there are no golden digits for."""
+    if archive.model != MODEL:
+        raise DeploymentError(
+            f"{archive.path} holds {archive.model}, and golden digits are there for {MODEL} alone; "
+            "`register` takes other models, unchecked"
+        )

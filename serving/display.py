@@ -54,3 +54,34 @@ def show_description(description: Mapping[str, Any]) -> None:
     for name, value in description.items():
         table.add_row(name, str(value))
     console.print(table)
+
+
+def show_versions(figures: Mapping[str, Mapping[str, float | None]]) -> None:
+    """Print a column for each version and a row for each figure."""
+    table = Table("", *figures)
+    for row in next(iter(figures.values())):
+        name = f"read as {row}" if row.isdigit() else _ROWS[row]
+        table.add_row(name, *(_figure(row, column[row]) for column in figures.values()))
+    console.print(table)
+
+
+_ROWS = {
+    "requests": "requests",
+    "no_digit": "refused: no digit",
+    "bad_request": "refused: cannot be read",
+    "failed": "failed",
+    "requests_in_a_batch": "requests in a batch",
+    "batch_ms": "a batch in the worker (ms)",
+    "digits": "digits read",
+    "confidence": "confidence",
+    "uncertain": "at most 90 % sure",
+}
+
+
+def _figure(row: str, value: float | None) -> str:
+    """Print counts whole, times and sizes with two digits, and the rest, which are shares, in per cent."""
+    if value is None:
+        return "–"
+    if row in ("requests_in_a_batch", "batch_ms"):
+        return f"{value:.2f}"
+    return f"{value:.2%}" if row in ("confidence", "uncertain") or row.isdigit() else f"{value:.0f}"

@@ -26,7 +26,7 @@ STATE = "deployed.json"
 
 @dataclass(frozen=True)
 class Deployed:
-    """File names in the store. `canary` gets `percent` of the requests that name no version, by the gateway."""
+    """File names in the store. `canary` gets `percent` of the requests that name no version (serving/canary.py)."""
 
     current: str
     previous: str | None = None
@@ -48,6 +48,11 @@ class ModelStore:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Be the only deployment. The lock is gone when its process is, however that ended. Raises ArchiveError."""
+        if not os.access(self.folder, os.W_OK):
+            raise ArchiveError(
+                f"{self.folder} cannot be written, so nothing could be kept there; "
+                "in containers, MODEL_STORE=folder make up takes a folder that user 1000 may write"
+            )
         folder = os.open(self.folder, os.O_RDONLY)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,9 +91,10 @@ class ModelStore:
         state = self._read().get(model)
         return Deployed(**state) if state else None
 
-    def write(self, model: str, deployed: Deployed) -> None:
-        """Remember it on the disk, whole or not at all."""
-        text = json.dumps({**self._read(), model: dataclasses.asdict(deployed)}, indent=2)
+    def write(self, model: str, deployed: Deployed | None) -> None:
+        """Remember it on the disk, whole or not at all; None is that nothing was ever deployed."""
+        others = {name: entry for name, entry in self._read().items() if name != model}
+        text = json.dumps(others | ({model: dataclasses.asdict(deployed)} if deployed else {}), indent=2)
         unfinished = self.folder / f".{STATE}.{os.getpid()}"
         try:
             with unfinished.open("w") as file:

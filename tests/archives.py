@@ -9,16 +9,24 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+import yaml
 
 MANIFEST = "MAR-INF/MANIFEST.json"
 
 
 def with_changed(archive: Path, target: Path, changes: Mapping[str, bytes]) -> Path:
-    """Copy an archive with some of its files replaced."""
+    """Copy an archive with some of its files replaced, or with more."""
     with zipfile.ZipFile(archive) as old, zipfile.ZipFile(target, "w") as new:
-        for name in old.namelist():
-            new.writestr(name, changes.get(name, old.read(name)))
+        for name in [*old.namelist(), *(changes.keys() - set(old.namelist()))]:
+            new.writestr(name, changes[name] if name in changes else old.read(name))
     return target
+
+
+def with_config(archive: Path, target: Path, **settings: int) -> Path:
+    """Copy an archive with some lines of its model-config.yaml exchanged."""
+    with zipfile.ZipFile(archive) as old:
+        config = yaml.safe_load(old.read("model-config.yaml"))
+    return with_changed(archive, target, {"model-config.yaml": yaml.safe_dump({**config, **settings}).encode()})
 
 
 def of_version(archive: Path, target: Path, version: str, changes: Mapping[str, bytes] = {}) -> Path:

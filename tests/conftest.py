@@ -17,7 +17,7 @@ from serving.client import Client
 from serving.server import TorchServe
 from tests.answers import png
 
-pytest_plugins = ["tests.browser"]
+pytest_plugins = ["tests.browser", "tests.faults_table"]
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS_VARIABLES = ("TS_INFERENCE_ADDRESS", "TS_MANAGEMENT_ADDRESS", "TS_METRICS_ADDRESS")
 GRPC_VARIABLES = ("TS_GRPC_INFERENCE_PORT", "TS_GRPC_MANAGEMENT_PORT")

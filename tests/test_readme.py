@@ -48,6 +48,8 @@ def adapt(server, archives):
         addresses = f"--inference {server.inference} --management {server.management}"
         command = command.replace("-m serving ", f"-m serving {addresses} ")
         command = re.sub(r"(deploy|rollback|canary)\b", rf"\1 --model-store '{server.store.folder}'", command)
+        command = command.replace("canary ", f"canary --metrics {server.environment['TS_METRICS_ADDRESS']} ")
+        command = command.replace(" model_store/deployed.json", f" '{server.store.folder}/deployed.json'")
         command = command.replace(" model_store/mnist-2.0.mar", f" '{server.store.folder}/mnist-2.0.mar'")
         return command.replace(".venv/bin/python", f"'{sys.executable}'")
 

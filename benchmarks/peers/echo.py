@@ -17,7 +17,7 @@ if __name__ == "__main__":
             *(Path(sys.executable).parent / "torch-model-archiver", "--model-name", "mnist", "--version", "1.0"),
             *("--handler", ROOT / "benchmarks/peers/echo_handler.py", "--export-path", scratch),
             *("--config-file", ROOT / "model/mnist-model-config.yaml"),
-            *("--extra-files", ROOT / "handlers/socket_reading.py"),
+            *("--extra-files", f"{ROOT / 'handlers/socket_reading.py'},{ROOT / 'handlers/batch_exchange.py'}"),
         ],
         check=True,
     )

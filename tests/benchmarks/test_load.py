@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from benchmarks import closed_loop, open_loop
 from benchmarks.peer import PEERS, SAMPLES
 from benchmarks.server import Server, free_ports
+from tests.load import Load
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not there: apt-get install wrk")
 
@@ -82,6 +84,37 @@ def stall_then_answer(listener, stall_s):
         time.sleep(stall_s)
         while data := connection.recv(65536):
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}" * data.count(b"POST"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "what"),
+    [
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"digit":7}', "right"),
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"digit":1}', "wrong"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "TypeError"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n[", "broken"),
+        (b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", "503"),
+        (b"nonsense\r\n\r\n", "HttpParserError"),
+        (b"", "broken"),
+    ],
+)
+def test_a_constant_load_counts_every_request_whatever_comes_back(answer, what):
+    listener = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=answer_each, args=(listener, answer), daemon=True).start()
+    with Load(f"http://127.0.0.1:{listener.getsockname()[1]}/", b"", rate=100) as load:
+        time.sleep(0.2)
+    listener.close()
+    assert set(load.outcomes) == {what}
+    assert load.outcomes[what] > 10
+
+
+def answer_each(listener, answer):
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
 
 
 def test_ports_in_a_row_are_free():

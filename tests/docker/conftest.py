@@ -152,3 +152,11 @@ def service(source: Path) -> Iterator[Service]:
         yield service
     finally:
         service.compose("--profile", "monitoring", "down", "--remove-orphans", "--volumes", "--rmi", "all")
+
+
+@pytest.fixture
+def door(service: Service) -> tuple[str, int]:
+    """Return the gateway's own address: Docker's proxy before its port would read and wait by itself."""
+    (gateway,) = service.containers("gateway")
+    (network,) = service.inspect(gateway)["NetworkSettings"]["Networks"].values()
+    return network["IPAddress"], 8000

@@ -9,12 +9,15 @@ import pytest
 from serving.container import LOG
 from tests.docker.conftest import docker
 from tests.docker.load import Load
+from tests.load import RIGHT
+from tests.load import Load as ConstantLoad
 
 pytestmark = pytest.mark.docker
 KILL_JAVA = "import psutil; [p.kill() for p in psutil.process_iter() if p.name() == 'java']"
 
 
-def test_stopped_under_load_it_answers_all_that_it_took(service, seven):
+@pytest.mark.fault
+def test_stopped_under_load_it_answers_all_that_it_took(service, seven, record_fault):
     (torchserve,) = service.containers("torchserve")
     try:
         with Load(f"{service.url}/predictions/mnist", seven, seconds=10) as load:
@@ -27,12 +30,15 @@ def test_stopped_under_load_it_answers_all_that_it_took(service, seven):
         assert load.outcomes["200:7"] > 500
         assert took_s < 15
         assert service.inspect(torchserve)["State"]["ExitCode"] == 0
+        does = "answers what it took, ends with 0; without a server the gateway says 503"
+        record_fault("SIGTERM to the only server", does, {RIGHT: load.outcomes["200:7"], "503": load.outcomes["503"]})
     finally:
         docker("start", torchserve)
         service.wait_for(1)
 
 
-def test_one_of_three_restarted_under_load_costs_nobody_anything(service, seven):
+@pytest.mark.fault
+def test_one_of_three_restarted_under_load_costs_nobody_anything(service, seven, record_fault):
     service.up(replicas=3)
     try:
         with Load(f"{service.url}/predictions/mnist", seven, seconds=25) as load:
@@ -41,21 +47,29 @@ def test_one_of_three_restarted_under_load_costs_nobody_anything(service, seven)
             service.wait_for(3)
         assert set(load.outcomes) == {"200:7"}
         assert load.outcomes["200:7"] > 3000
+        record_fault("one of three servers is restarted", "the others answer", {RIGHT: load.outcomes["200:7"]})
     finally:
         service.up(replicas=1)
 
 
-def test_when_torchserve_dies_the_container_ends_and_is_restarted(service):
+@pytest.mark.fault
+def test_when_torchserve_dies_the_container_ends_and_is_restarted(service, seven, record_fault):
     (torchserve,) = service.containers("torchserve")
-    docker("exec", torchserve, "python", "-c", KILL_JAVA)
-    end = time.monotonic() + 30
-    while service.inspect(torchserve)["RestartCount"] == 0:
-        assert time.monotonic() < end
-        time.sleep(0.2)
-    while service.inspect(torchserve)["State"]["Health"]["Status"] != "healthy":
-        assert time.monotonic() < end + 60
-        time.sleep(0.5)
+    with ConstantLoad(f"{service.url}/predictions/mnist", seven, rate=100) as load:
+        time.sleep(1)
+        docker("exec", torchserve, "python", "-c", KILL_JAVA)
+        end = time.monotonic() + 60
+        while not load.failed or any(outcome.what != RIGHT for outcome in load.all[-100:]):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+    assert service.inspect(torchserve)["RestartCount"] == 1
     assert "TorchServe ended by itself" in docker("logs", torchserve)
+    failed = [outcome.sent_s for outcome in load.failed]
+    whole_s = max(failed) - min(failed)
+    does = "the container ends and is restarted; meanwhile the gateway says 503 and when to come again"
+    record_fault("the only server's Java is killed (-9)", does, load.outcomes, whole_s)
+    assert set(load.outcomes) == {RIGHT, "503"}
+    print(whole_s)
 
 
 def test_the_log_in_memory_is_bounded_and_goes_on_at_dockers(service):

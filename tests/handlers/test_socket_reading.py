@@ -1,4 +1,4 @@
-"""The buffered reader of a worker's socket against TorchServe's own: the same messages, however they arrive."""
+"""The buffered reader of a worker's socket against TorchServe's own: the same requests, however they arrive."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import ts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ts.protocol import otf_message_handler
+from ts.service import Service
 
 import socket_reading
+from batch_exchange import Request
 
 END = struct.pack("!i", -1)
 EXCHANGED = ("_retrieve_buffer", "_retrieve_int", "_retrieve_request")
@@ -75,8 +77,13 @@ def decoding(request, monkeypatch):
 @pytest.fixture(autouse=True)
 def restored(monkeypatch):
     monkeypatch.delenv("BUFFERED_SOCKET", raising=False)
+    monkeypatch.setattr(Service, "predict", Service.predict)
     for name, function in ORIGINAL.items():
         monkeypatch.setattr(otf_message_handler, name, function)
+
+
+def install():
+    return socket_reading.install(lambda batch: batch)
 
 
 def read_all(connection, count):
@@ -84,9 +91,20 @@ def read_all(connection, count):
 
 
 def read_as_torchserve(*written):
+    """What TorchServe reads, and what a handler would be told of it."""
     for name, function in ORIGINAL.items():
         setattr(otf_message_handler, name, function)
-    return read_all(Pieces(b"".join(written)), len(written))
+    return [
+        (kind, message if kind == b"L" else told(message))
+        for kind, message in read_all(Pieces(b"".join(written)), len(written))
+    ]
+
+
+def told(batch):
+    headers, parts, ids = Service.retrieve_data_for_inference(batch)
+    return [
+        Request(ids[i], socket_reading.named(headers[i].get_request_properties()), parts[i]) for i in range(len(batch))
+    ]
 
 
 @pytest.mark.usefixtures("decoding")
@@ -95,7 +113,7 @@ def test_a_message_split_at_any_byte_is_what_torchserve_reads(name):
     message = MESSAGES[name]
     expected = read_as_torchserve(message)
     for cut in range(1, len(message), 1 if len(message) < 1000 else 4999):
-        assert socket_reading.install()
+        assert install()
         assert read_all(Pieces(message[:cut], message[cut:]), 1) == expected
 
 
@@ -104,14 +122,14 @@ def test_a_message_split_at_any_byte_is_what_torchserve_reads(name):
 def test_a_message_that_comes_byte_by_byte_is_what_torchserve_reads(name):
     message = MESSAGES[name]
     expected = read_as_torchserve(message)
-    socket_reading.install()
+    install()
     assert read_all(Pieces(*[message[i : i + 1] for i in range(len(message))]), 1) == expected
 
 
 @pytest.mark.usefixtures("decoding")
 def test_all_messages_in_one_piece_are_read_one_by_one():
     expected = read_as_torchserve(*MESSAGES.values())
-    socket_reading.install()
+    install()
     assert read_all(Pieces(b"".join(MESSAGES.values())), len(MESSAGES)) == expected
 
 
@@ -120,7 +138,7 @@ def test_all_messages_in_one_piece_are_read_one_by_one():
 def test_any_messages_in_any_pieces_are_what_torchserve_reads(names, sizes):
     written = [MESSAGES[name] for name in names]
     expected = read_as_torchserve(*written)
-    socket_reading.install()
+    install()
     stream, pieces = b"".join(written), []
     for size in sizes:
         pieces.append(stream[:size])
@@ -133,7 +151,7 @@ def test_a_reader_installed_after_the_load_message_misses_nothing():
     connection = Pieces(MESSAGES["load"] + MESSAGES["one"])
     expected = read_as_torchserve(MESSAGES["load"], MESSAGES["one"])
     loaded = read_all(connection, 1)
-    socket_reading.install()
+    install()
     assert loaded + read_all(connection, 1) == expected
 
 
@@ -142,7 +160,7 @@ def test_a_reader_installed_after_the_load_message_misses_nothing():
 def test_a_frontend_that_goes_away_in_the_middle_ends_the_worker_in_order(name):
     message = MESSAGES[name]
     for cut in range(len(message)):
-        socket_reading.install()
+        install()
         with pytest.raises(SystemExit) as end:
             otf_message_handler.retrieve_msg(Pieces(message[:cut]))
         assert end.value.code == 0
@@ -150,7 +168,7 @@ def test_a_frontend_that_goes_away_in_the_middle_ends_the_worker_in_order(name):
 
 def test_a_real_socket_is_read_while_it_is_written():
     expected = read_as_torchserve(*MESSAGES.values())
-    socket_reading.install()
+    install()
     ours, theirs = socket.socketpair(socket.AF_UNIX)
     with ours, theirs:
         writer = threading.Thread(target=theirs.sendall, args=(b"".join(MESSAGES.values()),))
@@ -161,11 +179,11 @@ def test_a_real_socket_is_read_while_it_is_written():
 
 def test_another_torchserve_is_read_its_own_way(monkeypatch):
     monkeypatch.setattr(ts, "__version__", "0.12.1")
-    assert not socket_reading.install()
+    assert not install()
     assert {name: getattr(otf_message_handler, name) for name in EXCHANGED} == ORIGINAL
 
 
 def test_it_can_be_switched_off(monkeypatch):
     monkeypatch.setenv("BUFFERED_SOCKET", "false")
-    assert not socket_reading.install()
+    assert not install()
     assert {name: getattr(otf_message_handler, name) for name in EXCHANGED} == ORIGINAL

@@ -68,7 +68,7 @@ def test_scale_changes_the_workers_of_a_model(run, client):
         (["predict", "nowhere.png"], "error: [Errno 2] No such file or directory: 'nowhere.png'"),
         (["predict", __file__], "error: the "),
         (["describe", "nobody"], "error: Model not found: nobody"),
-        (["register", "nobody.mar"], "error: Model not found"),
+        (["register", "nobody.mar"], "error: there is no "),
     ],
 )
 def test_what_fails_is_one_sentence_and_exit_code_1(run, arguments, sentence):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,80 +11,16 @@ import pytest
 import requests
 
 from serving.archive_file import ArchiveError
+from serving.canary import Canary, announced
 from serving.client import Client
 from serving.deployment import Deployment, DeploymentError
-from serving.model_store import ModelStore
 from serving.server import TorchServe
 from tests.answers import npy
-from tests.archives import of_version, weights_that_mistake_each_digit_for_the_next
-from tests.conftest import environment_of_free_ports
+from tests.archives import weights_that_mistake_each_digit_for_the_next
 from tests.load import RIGHT, Load
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture(scope="module")
-def environment(archives, tmp_path_factory):
-    store = tmp_path_factory.mktemp("deployments")
-    for name in ("mnist.mar", "xor.mar"):
-        shutil.copy(archives / name, store)
-    return {**environment_of_free_ports(), "TS_MODEL_STORE": str(store), "TS_LOAD_MODELS": "mnist.mar"}
-
-
-@pytest.fixture(scope="module")
-def running(root, environment, tmp_path_factory):
-    """Run a server whose versions these tests change, one after the other."""
-    with TorchServe(root / "config.properties", tmp_path_factory.mktemp("log") / "log", environment) as server:
-        server.wait_ready()
-        yield server
-
-
-@pytest.fixture
-def client(running):
-    with Client(running.inference, running.management) as client:
-        yield client
-
-
-@pytest.fixture
-def said():
-    return []
-
-
-@pytest.fixture
-def deployment(client, running, said):
-    return Deployment(client, ModelStore(running.store.folder), said.append)
-
-
-@pytest.fixture
-def next_version(archives, deployment, tmp_path):
-    """Return a function that makes an archive of the version after the one that serves."""
-
-    def make(changes=None):
-        version = f"{int(deployment.serving_version().partition('.')[0]) + 1}.0"
-        (deployment.store.folder / f"mnist-{version}.mar").unlink(missing_ok=True)  # of a test before
-        return of_version(archives / "mnist.mar", tmp_path / f"mnist-{version}.mar", version, changes or {})
-
-    return make
-
-
-@pytest.fixture
-def run(running, root):
-    """Return a function that starts a command in a process of its own."""
-
-    def start(*arguments):
-        addresses = ["--inference", running.inference, "--management", running.management]
-        command = [sys.executable, "-m", "serving", *addresses, *map(str, arguments)]
-        store = ["--model-store", str(running.store.folder)]
-        return subprocess.Popen([*command, *store], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    return start
-
-
-def wait_for(condition, timeout_s=30):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_deployed_and_rolled_back_under_load_no_request_is_lost(deployment, running, client, next_version, seven, said):
@@ -218,14 +152,19 @@ def test_a_registration_does_not_stop_the_answers(deployment, running, client, n
     assert max(outcome.took_s for outcome in load.all) < took_s / 2
 
 
-def test_what_was_deployed_comes_back_after_a_restart(running, environment, root, tmp_path):
+def test_what_was_deployed_comes_back_after_a_restart_and_so_does_a_canary(
+    deployment, running, environment, root, next_version, tmp_path
+):
     """Last in this file: it ends the server."""
+    Canary(deployment).start(next_version(), 10)
     running.stop()
     with TorchServe(root / "config.properties", tmp_path / "log", environment) as restarted:
         restarted.wait_ready()
-        assert restarted.deployed == ["mnist-2.0.mar"]
+        assert restarted.deployed == ["mnist-2.0.mar", "mnist-3.0.mar"]
         with Client(restarted.inference, restarted.management) as client:
             assert client.describe()["modelVersion"] == "2.0"
+            assert announced(restarted.store, client) == {"canary": {"version": "3.0", "percent": 10}}
             deployment = Deployment(client, restarted.store, lambda _: None)
+            Canary(deployment).abort()
             deployment.rollback()
-            assert deployment.serving_version() == "1.0"
+            assert deployment.versions() == ["1.0"]

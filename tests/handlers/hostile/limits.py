@@ -1,0 +1,11 @@
+"""What TorchServe and the handler let through at most, in numbers that hostile bodies are made to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+MB = 2**20
+BODY_LIMIT = 8 * MB  # max_request_size
+SIDE = 4096  # the longest side of an image that is read
+HUGE = 65_000
+Bodies = Mapping[str, tuple[Callable[[], bytes], str]]
