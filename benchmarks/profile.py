@@ -28,6 +28,8 @@ CONNECTIONS = 64
 WARM_UP_S, RECORD_S = 30.0, 15
 SAMPLES_PER_S = 500
 LINES = 25
+LOOP = "TorchModelServiceWorker.handle_connection "  # what is above it is the same for every sample
+WAITING = ("SocketReader._fill ", "PredictionMetrics._report_always ")  # py-spy takes a forked worker's waits for work
 PY_SPY = Path(sys.executable).with_name("py-spy")
 
 
@@ -72,7 +74,7 @@ def record(folder: Path) -> str:
     return (
         f"# Where the time goes, at {CONNECTIONS} connections\n\n"
         f"`python -m benchmarks.profile`: {measured['requests_per_s']:,.0f} requests/s while it was recorded.\n\n"
-        f"## A worker\n\nOf its busy time, seen by py-spy {SAMPLES_PER_S} times a second: in the function "
+        f"## A worker\n\nOf its time but for waiting, seen by py-spy {SAMPLES_PER_S} times a second: in the function "
         f"itself, and with what it calls.\n\n{worker_table((folder / 'stacks').read_text())}\n"
         f"![Flame graph of the other worker](profile.svg)\n\n"
         f"## The frontend\n\nJava's flight recorder, by method; its samples are of running Java code alone.\n\n"
@@ -102,6 +104,9 @@ def worker_table(stacks: str) -> str:
     for line in stacks.splitlines():
         frames, _, count = line.rpartition(" ")
         names = [re.sub(r":\d+\)$", ")", frame) for frame in frames.split(";")]
+        if names[-1].startswith(WAITING):
+            continue
+        names = names[next((i for i, name in enumerate(names) if name.startswith(LOOP)), 0) :]
         own[names[-1]] += int(count)
         whole.update(dict.fromkeys(names, int(count)))
         total += int(count)

@@ -24,3 +24,14 @@ def test_a_function_has_its_own_time_and_that_of_what_it_calls():
 def test_a_function_that_calls_itself_counts_once():
     (row,) = worker_table("f (a.py:1);f (a.py:2) 3\n").splitlines()[2:]
     assert row == "| f (a.py) | 100.0% | 100.0% |"
+
+
+def test_waiting_and_what_leads_to_the_worker_loop_are_left_out():
+    loop = "TorchModelServiceWorker.handle_connection (ts/model_service_worker.py:9)"
+    stacks = f"main (worker.py:1);{loop};predict (a.py:2) 3\n{loop};SocketReader._fill (socket_reading.py:5) 7\n"
+    stacks += "run (threading.py:1);PredictionMetrics._report_always (prediction_metrics.py:3) 5\n"
+    rows = worker_table(stacks).splitlines()[2:]
+    assert rows == [
+        "| TorchModelServiceWorker.handle_connection (ts/model_service_worker.py) | 0.0% | 100.0% |",
+        "| predict (a.py) | 100.0% | 100.0% |",
+    ]
