@@ -126,20 +126,17 @@ def test_what_a_canary_cannot_answer_the_other_version_does(versions, seven):
     wait_for(lambda: f"99% {NEW};" not in versions.told())
 
 
-def test_after_a_restart_it_has_its_share_again(versions, seven):
-    versions.canary(50, seven)
-    docker("restart", "--time", "40", versions.torchserve)
-    wait_for(lambda: f"50% {NEW};" in versions.told(), 60)
-    assert {versions.answering("/predictions/mnist", seven) for _ in range(40)} == {OLD, NEW}
-
-
-def test_of_two_servers_the_one_that_has_it_answers_its_share_of_all(service, versions, seven):
+def test_of_two_servers_the_one_that_has_it_answers_its_share_of_all_and_can_be_restarted(service, versions, seven):
     versions.canary(50, seven)
     with running(service, "torchserve", "--network-alias=versions", TMP):
         versions.wait_for(2)
         answered = Counter(versions.answering("/predictions/mnist", seven) for _ in range(200))
+        assert answered[NEW] == pytest.approx(100, abs=five_sigma(200, 0.5))
+        with Load(f"{versions.url}/predictions/mnist", seven, rate=100) as load:
+            docker("restart", "--time", "40", versions.torchserve)
+            wait_for(lambda: f"50% {NEW};" in versions.told(), 60)
+        assert set(load.outcomes) == {RIGHT}
     versions.wait_for(1)
-    assert answered[NEW] == pytest.approx(100, abs=five_sigma(200, 0.5))
 
 
 def test_without_a_store_that_can_be_written_it_is_refused(service):
