@@ -64,6 +64,11 @@ def test_an_odd_array_of_digits_is_taken_as_it_is(cost, name):
     assert_bounded(seen)
 
 
+def test_there_are_as_many_as_the_document_says(root):
+    count = len(REFUSED) + len(SEVENS) + len(arrays.ODD)
+    assert f"{count} hostile bodies" in (root / "docs/attacks.md").read_text()
+
+
 def test_what_is_large_is_seen_by_the_measure(cost):
     seen = cost(image_files.deep_tiff(np.full((4096, 4096), 1, np.int32)))
     assert seen.peak_mb > 64  # of its pixels alone
