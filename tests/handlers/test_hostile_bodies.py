@@ -14,7 +14,7 @@ from tests.handlers.hostile.limits import BODY_LIMIT
 from tests.handlers.hostile.sevens import SEVENS
 
 MAX_MB = 512
-MAX_S = 10.0  # of the CPU, for slow machines; where this was written, nothing took more than 2.6
+MAX_S = 10.0  # of the CPU, for slow machines; where this was written, nothing took more than 2.8
 MAX_SENTENCE = 700
 GIVE_UP_S = 120
 REFUSED = {**images.REFUSED, **messages.REFUSED, **arrays.REFUSED}
