@@ -35,8 +35,7 @@ def main() -> int:
         rounds.run(options.seconds)
         new = len(list(found.iterdir()))
         print(f"{rounds.executions:,} bodies in {rounds.seconds:.0f} s; {new} reached something new")
-        if options.keep:
-            rounds.minimise(kept)
+        if options.keep and rounds.minimise(kept):
             shutil.rmtree(CORPUS)
             shutil.copytree(kept, CORPUS)
         # Not here: the C libraries below Pillow complain about damaged files, straight to stderr.

@@ -44,9 +44,9 @@ class Rounds:
                 break
         self.seconds = time.monotonic() - start_s
 
-    def minimise(self, kept: Path) -> None:
+    def minimise(self, kept: Path) -> bool:
         """Write the fewest and smallest bodies that reach all that the known and the found ones reach."""
-        _target("-merge=1", kept, self.found, *self.known)
+        return _target("-merge=1", kept, self.found, *self.known)[0] == 0
 
     def _round(self, seconds: int) -> bool:
         """Fuzz that long, and say whether there may be another round."""

@@ -8,8 +8,10 @@ import json
 import shutil
 import socket
 import threading
+import time
 from urllib.parse import quote
 
+import psutil
 import pytest
 
 from serving.server import TorchServe
@@ -112,6 +114,19 @@ def test_no_address_and_no_path_is_loaded(management, listener, folder, route):
             assert status >= 400, f"{url!r}: {body}"
     assert listener.visitors == 0
     assert state(management, folder) == before
+
+
+def test_all_its_ports_are_this_machines_alone(management):
+    (java,) = (p for p in psutil.Process().children() if p.name() == "java" and _listens(p, management))
+    listening, end = [], time.monotonic() + 30
+    while len(listening) < 5 and time.monotonic() < end:  # gRPC comes last
+        listening = [c.laddr for c in java.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
+    assert len(listening) == 5  # inference, management, metrics, and gRPC for the first two
+
+
+def _listens(process, address):
+    return any(str(c.laddr.port) == address.rsplit(":", 1)[1] for c in process.net_connections("tcp"))
 
 
 @pytest.mark.parametrize("name", NAMES)

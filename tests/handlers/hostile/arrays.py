@@ -41,7 +41,7 @@ REFUSED: Bodies = {
     "a hexadecimal shape of 9,000 digits": (shaped(f"(0x{'f' * 9000}, 784)"), NO_NPY),
     "a hexadecimal size of 9,000 digits": (shaped(f"(1, 0x{'f' * 9000})"), NO_NPY),
     "a negative shape": (shaped("(-1, -784)"), ACCEPTED),
-    "a shape of floats": (shaped("(1.0, 784)"), NO_NPY),
+    "a size that is a float": (shaped("(1.0, 784)"), NO_NPY),
     "a hundred dimensions": (shaped(f"({'1, ' * 100})"), ACCEPTED),
     "a thousand dimensions": (shaped(f"({'1, ' * 1000})"), NO_NPY),
     "no dimension": (shaped("()", bytes(1)), ACCEPTED),
