@@ -54,6 +54,11 @@ train: $(installed) ## Train both nets anew; RECIPE=study, fast or best; ARGUMEN
 	$(python) -m training.train --recipe $(RECIPE) $(ARGUMENTS)
 	$(python) -m training.xor
 
+.PHONY: training-image
+training-image: $(installed) ## Build mnist-training upon the image of `make up`: training on several machines (kubernetes/README.md)
+	$(python) -m training.mnist_data
+	docker build --tag mnist-training --secret id=ca,src=$(CA_CERTIFICATES) --file docker/training/Dockerfile .
+
 .PHONY: report
 report: weights/mnist.json ## Compare the recipes and look at the served net: report/index.html; trains what is missing
 	$(python) -m training.report $(ARGUMENTS)
@@ -138,7 +143,7 @@ fix: $(installed) ## Mend what check can mend by itself
 
 .PHONY: lock
 lock: $(installed) ## Write requirements/*.txt anew from their *.in, those of the benchmark's peers too
-	for name in $(addprefix requirements/,uv serve dev scan) $(basename $(wildcard benchmarks/requirements/*.in)); do \
+	for name in $(addprefix requirements/,uv serve dev train scan) $(basename $(wildcard benchmarks/requirements/*.in)); do \
 	  .venv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
 	    --no-annotate --no-header $$name.in -o $$name.txt; \
 	done

@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchvision.datasets import mnist  # type: ignore[import-untyped]
 
 from training.command import UserError, plain_failures
 from training.files import sha256, write_atomically
@@ -56,13 +55,18 @@ def load(root: Path, device: torch.device | str = "cpu") -> MNIST:
     raw = root / "MNIST" / "raw"
     # Not datasets.MNIST: where it finds an old `processed` folder, it reads that, which nobody has hashed.
     train_pixels, test_pixels = (
-        mnist.read_image_file(raw / f"{part}-images-idx3-ubyte").flatten(1).to(device).float().div_(255)
+        _bytes_behind(16, raw / f"{part}-images-idx3-ubyte").view(-1, 784).to(device).float().div_(255)
         for part in ("train", "t10k")
     )
     train_labels, test_labels = (
-        mnist.read_label_file(raw / f"{part}-labels-idx1-ubyte").to(device) for part in ("train", "t10k")
+        _bytes_behind(8, raw / f"{part}-labels-idx1-ubyte").to(device).long() for part in ("train", "t10k")
     )
     return MNIST(train_pixels, train_labels, test_pixels, test_labels)
+
+
+def _bytes_behind(header_bytes: int, path: Path) -> Tensor:
+    """Read a file whose SHA-256 was checked, so that its header is known."""
+    return torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8, offset=header_bytes)
 
 
 def held_out(mnist: MNIST) -> MNIST:
@@ -115,6 +119,10 @@ class DownloadError(Exception):
 
 
 def _with_torchvision() -> dict[str, bytes]:
+    try:
+        from torchvision.datasets import mnist  # type: ignore[import-untyped]  # not in the image that trains
+    except ImportError as error:
+        raise DownloadError("it is not installed") from error
     timeout_before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(SILENCE_TIMEOUT_S)  # torchvision sets none: a network that swallows packets would hang it
     try:

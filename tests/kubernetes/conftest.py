@@ -12,7 +12,7 @@ import yaml
 from tests.docker.conftest import scanner
 from tests.monitoring.conftest import promtool  # noqa: F401 - a fixture
 
-OVERLAYS = ("cpu", "gpu", "monitoring", "kserve")
+OVERLAYS = ("cpu", "gpu", "fetched", "monitoring", "kserve", "training")
 Resource = dict[str, Any]
 
 

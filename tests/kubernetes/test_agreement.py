@@ -173,7 +173,7 @@ def test_kserve_scales_at_the_same_cpu(cpu, rendered):
 def test_every_image_is_of_the_projects_version(root, rendered):
     version = re.search(r'^version = "(.*)"', (root / "pyproject.toml").read_text(), re.MULTILINE)[1]
     images = set(re.findall(r"'image': '([^']*)'", str([m.all for m in rendered.values()])))
-    assert images == {f"mnist-torchserve:{version}", f"mnist-gateway:{version}"}
+    assert images == {f"mnist-{name}:{version}" for name in ("torchserve", "gateway", "training")}
 
 
 def test_on_a_gpu_it_asks_for_what_compose_asks(root, rendered):
@@ -186,6 +186,43 @@ def test_on_a_gpu_it_asks_for_what_compose_asks(root, rendered):
 
 def test_without_one_it_takes_none(cpu):
     assert {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"} in cpu.container("torchserve")["env"]
+
+
+def test_a_fetched_archive_covers_the_one_that_the_image_serves(root, rendered, cpu):
+    pod, served = rendered["fetched"].pod("torchserve"), rendered["fetched"].container("torchserve")
+    (fetch,) = pod["initContainers"]
+    assert fetch["image"] == served["image"]
+    assert fetch["securityContext"] == served["securityContext"]
+    *_, target = fetch["args"]
+    (written,) = fetch["volumeMounts"]
+    (read,) = [mount for mount in served["volumeMounts"] if mount["name"] == written["name"]]
+    assert target == f"{written['mountPath']}/{read['subPath']}"
+    settings = load_properties(str(root / "config.properties"))
+    assert read["mountPath"] == f"/app/{settings['model_store']}/{settings['load_models'].split(',')[0]}"
+    assert read["readOnly"]
+    without = [mount for mount in served["volumeMounts"] if mount != read]
+    assert {**served, "volumeMounts": without} == cpu.container("torchserve")
+
+
+def test_as_many_pods_train_as_meet_and_only_they_connect(rendered):
+    training = rendered["training"]
+    job, (service,) = training.one("Job", "training")["spec"], [r for r in training.all if r["kind"] == "Service"]
+    pod = job["template"]["spec"]
+    (container,) = pod["containers"]
+    options = dict(re.findall(r"--([a-z-]+)=(\S+)", " ".join(container["args"])))
+    assert job["completionMode"] == "Indexed"
+    assert job["completions"] == job["parallelism"] == int(options["nnodes"])
+    assert options["master-addr"] == f"training-0.{pod['subdomain']}"
+    assert pod["subdomain"] == service["metadata"]["name"]
+    assert service["spec"]["publishNotReadyAddresses"]
+    assert service["spec"]["selector"].items() <= job["template"]["metadata"]["labels"].items()
+    (policy,) = (r["spec"] for r in training.all if r["kind"] == "NetworkPolicy")
+    (peer,) = policy["ingress"][0]["from"]
+    assert peer["podSelector"]["matchLabels"] == service["spec"]["selector"]
+    assert "--recipe=best" in container["args"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert options["out"].startswith(f"{mounts['weights']}/")
+    assert container["securityContext"] == rendered["cpu"].container("torchserve")["securityContext"]
 
 
 def test_kserve_runs_the_container_of_the_deployment(rendered, cpu):

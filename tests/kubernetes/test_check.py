@@ -41,7 +41,7 @@ def test_what_is_here_is_accepted(root):
     scanner("trivy")
     done = check(root)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "cpu.yaml gpu.yaml kserve.yaml monitoring.yaml" in done.stdout
+    assert "cpu.yaml fetched.yaml gpu.yaml kserve.yaml monitoring.yaml training.yaml" in done.stdout
 
 
 def test_a_misspelt_probe_is_refused_by_its_name(changed):
