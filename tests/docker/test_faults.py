@@ -28,7 +28,6 @@ with contextlib.suppress(OSError), open('{FILLER}', 'wb', buffering=0) as filler
         filler.write(bytes(4096))
 """
 KILL_A_WORKER = """
-from benchmarks.soak.whole import wait_until_whole, workers
 from serving.client import Client
 import os
 with Client() as client:
@@ -107,9 +106,7 @@ HELD = {
     "1,000 connections are idle": lambda door: bad_clients.idle(door, 1000),
     "200 clients send their headers line by line": lambda door: bad_clients.trickling(door, 200, b"X: y\r\n"),
     "200 clients send their bodies byte by byte": lambda door: bad_clients.trickling(door, 200, b"x", BODY),
-    "200 clients ask for 1,000 pages each and never read": lambda door: bad_clients.never_reading(
-        door, 200, PAGE, 1000
-    ),
+    "20 clients ask for 100 pages each and never read": lambda door: bad_clients.never_reading(door, 20, PAGE, 100),
 }
 
 
