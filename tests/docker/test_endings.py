@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
 
-from serving.container import LOG
+from serving.container import LOG, PROVEN_S
 from tests.docker.conftest import docker
 from tests.docker.load import Load
 from tests.load import RIGHT
 from tests.load import Load as ConstantLoad
 
 pytestmark = pytest.mark.docker
+RECOVERY_S = 10.0  # 5 on a machine that has nothing else to do
 KILL_JAVA = "import psutil; [p.kill() for p in psutil.process_iter() if p.name() == 'java']"
 
 
@@ -53,23 +55,45 @@ def test_one_of_three_restarted_under_load_costs_nobody_anything(service, seven,
 
 
 @pytest.mark.fault
-def test_when_torchserve_dies_the_container_ends_and_is_restarted(service, seven, record_fault):
+def test_when_torchserve_dies_it_is_started_anew_in_its_container(service, seven, record_fault):
     (torchserve,) = service.containers("torchserve")
+    restarts = service.inspect(torchserve)["RestartCount"]
+    time.sleep(PROVEN_S)
     with ConstantLoad(f"{service.url}/predictions/mnist", seven, rate=100) as load:
         time.sleep(1)
         docker("exec", torchserve, "python", "-c", KILL_JAVA)
-        end = time.monotonic() + 60
-        while not load.failed or any(outcome.what != RIGHT for outcome in load.all[-100:]):
-            assert time.monotonic() < end
-            time.sleep(0.1)
-    assert service.inspect(torchserve)["RestartCount"] == 1
-    assert "TorchServe ended by itself" in docker("logs", torchserve)
+        wait_until_whole(load)
     failed = [outcome.sent_s for outcome in load.failed]
     whole_s = max(failed) - min(failed)
-    does = "the container ends and is restarted; meanwhile the gateway says 503 and when to come again"
+    does = "it is started anew; meanwhile the gateway says 503 and when to come again"
     record_fault("the only server's Java is killed (-9)", does, load.outcomes, whole_s)
     assert set(load.outcomes) == {RIGHT, "503"}
-    print(whole_s)
+    assert whole_s < RECOVERY_S
+    assert "TorchServe ended by itself" in docker("logs", torchserve)
+    assert service.inspect(torchserve)["RestartCount"] == restarts
+
+
+@pytest.mark.fault
+def test_when_it_dies_again_at_once_the_container_ends_and_is_restarted(service, seven, record_fault):
+    (torchserve,) = service.containers("torchserve")
+    restarts = service.inspect(torchserve)["RestartCount"]
+    with ConstantLoad(f"{service.url}/predictions/mnist", seven, rate=100) as load:
+        while service.inspect(torchserve)["RestartCount"] == restarts:
+            with contextlib.suppress(AssertionError):  # while there is no container
+                docker("exec", torchserve, "python", "-c", KILL_JAVA)
+        wait_until_whole(load)
+    failed = [outcome.sent_s for outcome in load.failed]
+    does = "its container ends and is restarted"
+    record_fault("Java is killed again and again", does, load.outcomes, max(failed) - min(failed))
+    assert set(load.outcomes) <= {RIGHT, "503"}
+
+
+def wait_until_whole(load):
+    """Return when requests have failed, and the last hundred no longer."""
+    end = time.monotonic() + 60
+    while not load.failed or any(outcome.what != RIGHT for outcome in load.all[-100:]):
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_the_log_in_memory_is_bounded_and_goes_on_at_dockers(service):

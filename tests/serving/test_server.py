@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from serving import preflight
+from serving.client import Client
 from serving.preflight import ServerError
 from serving.server import TorchServe
 from tests.archives import with_changed
@@ -65,6 +66,19 @@ def test_the_command_ends_with_an_error_when_torchserve_dies(root, one_worker, t
         running.wait_ready()
         os.kill(running.process.pid, signal.SIGKILL)
         assert running.wait() == -signal.SIGKILL
+
+
+def test_torchserve_that_died_is_started_anew_whatever_its_log_said_before(root, one_worker, tmp_path):
+    with TorchServe(root / "config.properties", tmp_path / "log", one_worker) as running:
+        running.wait_ready()
+        with running.log.open("a") as log:
+            log.write("W-9000-xor_1.0 MODEL_LOG - Traceback \nW-9000-xor_1.0 MODEL_LOG - ValueError: long ago\n")
+        os.kill(running.process.pid, signal.SIGKILL)
+        running.wait()
+        running.restart()
+        running.wait_ready()
+        with Client(running.inference, running.management) as client:
+            assert client.describe("xor")["workers"][0]["status"] == "READY"
 
 
 def test_a_port_that_is_taken_is_named_with_its_owner(root, environment, tmp_path):
