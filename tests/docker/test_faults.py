@@ -95,8 +95,8 @@ def test_the_disk_in_memory_is_full(service, seven, record_fault):
         docker("exec", torchserve, "rm", "-f", FILLER)
     does = "serves on; a worker that is killed comes back"
     record_fault("the container's disk in memory is full, a worker is killed", does, load.outcomes)
-    assert set(load.outcomes) <= {RIGHT, "503"}
-    assert load.outcomes["503"] <= BATCH
+    assert set(load.outcomes) <= {RIGHT, "500"}
+    assert load.outcomes["500"] <= BATCH
     assert [worker["status"] for worker in workers] == ["READY", "READY"]
 
 
