@@ -69,6 +69,7 @@ def record(folder: Path) -> str:
         measured = closed_loop.run(server.port, requests, CONNECTIONS, RECORD_S)
         for spy in spies:
             spy.join()
+        _entitle(FOLDER / "profile.svg")
         _java("jcmd", frontend, "JFR.stop", "name=profile", f"filename={flight}")
     methods = _java("jfr", "view", "--truncate", "beginning", "hot-methods", flight)
     return (
@@ -87,6 +88,13 @@ def _spy(pid: int, kind: str, file: Path) -> None:
     done = subprocess.run([PY_SPY, "record", "--pid", str(pid), *options], capture_output=True, text=True)
     if done.returncode:
         print(f"py-spy failed: {done.stderr.strip()[-300:]}", file=sys.stderr)
+
+
+def _entitle(flame_graph: Path) -> None:
+    """Say what it shows, where py-spy writes its own command with the paths of this machine."""
+    text = flame_graph.read_text(encoding="utf-8")
+    title = rf"\g<1>A worker at {CONNECTIONS} connections"
+    flame_graph.write_text(re.sub(r'(<text id="title"[^>]*>)[^<]*', title, text), encoding="utf-8")
 
 
 def _java(program: str, *arguments: object) -> str:

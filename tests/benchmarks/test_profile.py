@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.profile import worker_table
+from benchmarks.profile import _entitle, worker_table
 
 STACKS = """\
 main (worker.py:10);handle (handler.py:5);decode (image.py:3) 6
@@ -35,3 +35,11 @@ def test_waiting_and_what_leads_to_the_worker_loop_are_left_out():
         "| TorchModelServiceWorker.handle_connection (ts/model_service_worker.py) | 0.0% | 100.0% |",
         "| predict (a.py) | 100.0% | 100.0% |",
     ]
+
+
+def test_the_flame_graph_tells_no_path_of_the_machine(tmp_path):
+    picture = tmp_path / "profile.svg"
+    picture.write_text('<text id="title" fill="black">/home/me/py-spy record</text><text id="details"> </text>')
+    _entitle(picture)
+    expected = '<text id="title" fill="black">A worker at 64 connections</text><text id="details"> </text>'
+    assert picture.read_text() == expected
