@@ -19,11 +19,16 @@ def why_not_started(log: str) -> str | None:
 
 
 def _worker_error(log: str) -> str | None:
-    """Find a worker's own error, the last line of the first traceback, rather than that it died."""
+    """Find a worker's own error, the last line of the first traceback, rather than that it died.
+
+    A thread that ends does not end its worker.
+    """
     lines = re.findall(r"(W-\S+) MODEL_LOG - (.*)", log)
+    before: dict[str, str] = {}
     for i, (worker, line) in enumerate(lines):
-        if line.startswith("Traceback "):
+        if line.startswith("Traceback ") and not before.get(worker, "").startswith("Exception in thread "):
             return next((text for name, text in lines[i + 1 :] if name == worker and not text.startswith(" ")), None)
+        before[worker] = line
     return None
 
 

@@ -60,7 +60,7 @@ def server(root, archives, tmp_path, clock):
     with TorchServe(root / "config.properties", tmp_path / "log", environment) as running:
         with Client(running.inference, running.management) as client:
             running.wait_ready()
-            yield Faulty(running, client)
+            yield Faulty(running, client, tmp_path)
 
 
 def test_the_clock_jumps_by_days(server, clock, seven, record_fault):

@@ -47,7 +47,7 @@ def on_disk(root, archives, disk):
     with TorchServe(root / "config.properties", disk / "log", environment) as server:
         with Client(server.inference, server.management) as client:
             server.wait_ready()
-            yield Faulty(server, client)
+            yield Faulty(server, client, disk)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tests.archives import of_version, with_config
 from tests.faults.conftest import RESPONSE_TIMEOUT_S
 from tests.load import RIGHT, Load
 
@@ -44,6 +45,23 @@ def test_both_workers_are_killed_at_once(faulty, seven, record_fault):
     assert set(load.outcomes) <= {RIGHT, DIED}
     assert load.outcomes[DIED] <= 2 * BATCH
     assert whole_s < RECOVERY_S
+
+
+def test_a_worker_is_killed_whose_batch_is_not_full(faulty, archives, tmp_path, seven):
+    """TorchServe waits up to maxBatchDelay for more, and without our patch such a batch never got an answer."""
+    patient = with_config(archives / "mnist.mar", tmp_path / "mnist.mar", maxBatchDelay=10_000_000)
+    of_version(patient, faulty.store / "mnist-2.0.mar", "2.0")
+    faulty.client.register("mnist-2.0.mar")
+    try:
+        (worker,) = faulty.client.describe("mnist", "2.0")["workers"]
+        with Load(f"{faulty.url}/2.0", seven, rate=100, timeout_s=20) as load:
+            time.sleep(0.5)
+            os.kill(worker["pid"], signal.SIGKILL)
+            time.sleep(0.5)
+    finally:
+        faulty.client.unregister("mnist", "2.0")
+    assert set(load.outcomes) <= {RIGHT, DIED}
+    assert load.outcomes[RIGHT] > 0
 
 
 def test_a_worker_hangs(faulty, seven, record_fault):

