@@ -15,26 +15,24 @@ class path, is the whole patch. Without it all else works as before.
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from serving.class_file import add_overload, exchange_name
+from serving.class_file import add_method, exchange, exchange_name
 
 VERSION = "0.12.0"
 PACKAGE = "org/pytorch/serve"
-# `jobsQueue.poll(maxDelay, MILLISECONDS)` in Model.pollBatch: lload 6, getstatic, invokevirtual.
-WAITING_POLL = re.compile(rb"\x16\x06\xb2..\xb6(..)", re.DOTALL)
+NOP, INVOKE_VIRTUAL = b"\x00", b"\xb6"  # instructions (Java Virtual Machine Specification, 6.5)
 
 
-def _wait_for_no_more(class_file: bytes) -> bytes:
-    """Call poll() for poll(long, TimeUnit): it does not wait, so nothing interrupts it either."""
-    if len(calls := WAITING_POLL.findall(class_file)) != 1:
-        raise ValueError("the wait for a fuller batch is not in this class exactly once")
-    patched, poll = add_overload(class_file, int.from_bytes(calls[0], "big"), "()Ljava/lang/Object;")
-    return WAITING_POLL.sub(lambda _: bytes(5) + b"\xb6" + poll.to_bytes(2, "big"), patched)  # 0 does nothing
+def _take_what_has_come(model: bytes) -> bytes:
+    """In pollBatch, exchange `poll(maxDelay, MILLISECONDS)` for poll(), which nothing interrupts either."""
+    max_delay, milliseconds, poll_in_time = b"\x16\x06", b"\xb2\x01\xf2", INVOKE_VIRTUAL + b"\x01\xf8"
+    model, number = add_method(model, "java/util/concurrent/LinkedBlockingDeque", "poll", "()Ljava/lang/Object;")
+    poll = INVOKE_VIRTUAL + number
+    return exchange(model, max_delay + milliseconds + poll_in_time, 5 * NOP + poll)
 
 
 PATCHES: dict[str, Callable[[bytes], bytes]] = {
@@ -48,7 +46,7 @@ PATCHES: dict[str, Callable[[bytes], bytes]] = {
         old="org/pytorch/serve/archive/DownloadArchiveException",
         new="io/netty/handler/codec/http/multipart/HttpPostRequestDecoder$ErrorDataDecoderException",
     ),
-    f"{PACKAGE}/wlm/Model.class": _wait_for_no_more,
+    f"{PACKAGE}/wlm/Model.class": _take_what_has_come,
 }
 
 
