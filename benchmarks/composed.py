@@ -20,8 +20,8 @@ import psutil
 import requests
 
 from benchmarks.failure import BenchmarkError
+from benchmarks.free_ports import free_ports
 from benchmarks.peer import HERE
-from benchmarks.server import free_ports
 
 FILES = (HERE.parent / "docker/compose.yaml", HERE / "replicas.yaml")
 CGROUPS = Path("/sys/fs/cgroup")
@@ -80,7 +80,7 @@ class Composed:
             **NO_LIMITS,
             "API_KEY": "",
             "API_KEY_FILE": "/dev/null",
-            "PORT": str(free_ports()),
+            "PORT": str(free_ports(1)),
         }
 
     def __enter__(self) -> Composed:

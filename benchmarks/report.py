@@ -2,7 +2,8 @@
 
 python -m benchmarks.report benchmarks/results/bench.jsonl
 
-Where the READMEs have a place for the table (<!-- benchmarks --> … <!-- /benchmarks -->), `--readme` puts it there.
+Where the READMEs and docs/performance.md have a place for a table (<!-- benchmarks --> … <!-- /benchmarks -->, goals
+likewise), `--readme` puts it there.
 """
 
 from __future__ import annotations
@@ -14,20 +15,22 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import pictures
+from benchmarks import goals, pictures
 from benchmarks.failure import BenchmarkError
 from benchmarks.peer import HERE
 from benchmarks.results import FOLDER, Record, of_kind, read
 
-READMES = [HERE.parent / name for name in ("README.md", "README.ko.md")]
-PLACE = re.compile(r"(<!-- benchmarks -->\n).*?(<!-- /benchmarks -->)", re.DOTALL)
+DOCUMENTS = [HERE.parent / name for name in ("README.md", "README.ko.md", "docs/performance.md")]
 
 
 def write(results: Path) -> None:
     """Write NAME.md, NAME.svg and, where there are sweeps, NAME-growth.svg beside the results."""
     records = read(results)
+    visits = median_visits(records)
     parts = [caption(records), headline(records), every_measure(records)]
-    pictures.draw_peers(median_visits(records), results.with_suffix(".svg"))
+    if reached := goals.table(visits, records):
+        parts.insert(2, reached)
+    pictures.draw_peers(visits, results.with_suffix(".svg"))
     if sweeps := of_kind(records, "growth"):
         growth = results.with_name(f"{results.stem}-growth.svg")
         pictures.draw_growth(sweeps, growth)
@@ -35,12 +38,18 @@ def write(results: Path) -> None:
     results.with_suffix(".md").write_text("\n".join(parts), encoding="utf-8")
 
 
-def write_readme(results: Path) -> None:
-    """Put the headline's table into the READMEs."""
-    for readme in READMES:
-        text = readme.read_text(encoding="utf-8")
-        table = headline(read(results))
-        readme.write_text(PLACE.sub(lambda place: f"{place[1]}{table}{place[2]}", text), encoding="utf-8")  # noqa: B023
+def write_documents(results: Path) -> None:
+    """Put the headline's table into the READMEs, and the goals, if their peers ran, into docs/performance.md."""
+    records = read(results)
+    tables = {"benchmarks": headline(records)}
+    if reached := goals.table(median_visits(records), records):
+        tables["goals"] = f"{caption(records)}\n{reached}"
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        for name, table in tables.items():
+            place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+            text = place.sub(lambda found: f"{found[1]}{table}{found[2]}", text)  # noqa: B023
+        document.write_text(text, encoding="utf-8")
 
 
 def median_visits(records: Sequence[Record]) -> dict[str, Record]:
@@ -141,12 +150,14 @@ def _share(success: float, wrong: int) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description="Draw what was measured.")
     parser.add_argument("results", nargs="?", type=Path, default=FOLDER / "bench.jsonl")
-    parser.add_argument("--readme", action="store_true", help="put the table into the READMEs as well")
+    parser.add_argument(
+        "--readme", action="store_true", help="put the tables into the READMEs and docs/performance.md as well"
+    )
     args = parser.parse_args(arguments)
     try:
         write(args.results)
         if args.readme:
-            write_readme(args.results)
+            write_documents(args.results)
         print(args.results.with_suffix(".md").read_text(encoding="utf-8"))
         return 0
     except BenchmarkError as error:

@@ -36,8 +36,9 @@ class Results:
             if self.records[0]["settings"] != settings:
                 raise BenchmarkError(f"{path} was made with other settings; give the same ones, or leave out --resume")
         else:
+            run = {"kind": "run", "settings": settings, **surroundings()}  # of the tree as it is before this file goes
             path.unlink(missing_ok=True)
-            self.add({"kind": "run", "settings": settings, **surroundings()})
+            self.add(run)
 
     def add(self, record: Record) -> None:
         self.records.append(record)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from types import TracebackType
 
 from benchmarks.environments import python_of
 from benchmarks.failure import BenchmarkError
+from benchmarks.free_ports import free_ports
 from benchmarks.peer import HERE, SAMPLES, Peer
 from benchmarks.process_tree import ProcessTree
 
@@ -27,7 +27,7 @@ class Server:
 
     def __init__(self, peer: Peer, more: Mapping[str, str] = {}) -> None:
         self.peer, self._more = peer, more
-        self.port = free_ports()
+        self.port = free_ports(PORTS)
 
     def __enter__(self) -> Server:
         self._scratch = Path(tempfile.mkdtemp(prefix="bench-"))
@@ -83,16 +83,3 @@ class Server:
         kept = Path(tempfile.gettempdir()) / f"bench-{self.peer.name}.log"
         shutil.copy(log, kept)
         raise BenchmarkError(f"{self.peer.name} did not get ready ({reason}); its log is {kept}")
-
-
-def free_ports() -> int:
-    """The first of several ports in a row that nobody has."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            first = int(probe.getsockname()[1])
-        try:
-            for port in range(first, first + PORTS):
-                socket.create_server(("127.0.0.1", port)).close()
-            return first
-        except (OSError, OverflowError):
-            continue

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 import requests
 from numpy.typing import NDArray
 
+from benchmarks.free_ports import free_ports
 from serving.client import Client
 from serving.server import TorchServe
 from tests.answers import png
@@ -85,10 +86,7 @@ def seven(test_images: NDArray[np.uint8]) -> bytes:
 def environment_of_free_ports() -> dict[str, str]:
     """Return an environment in which TorchServe takes ports that nobody else has."""
     names = (*ADDRESS_VARIABLES, *GRPC_VARIABLES)
-    sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in names}
-    ports = {name: listener.getsockname()[1] for name, listener in sockets.items()}
-    for listener in sockets.values():
-        listener.close()
+    ports = dict(zip(names, itertools.count(free_ports(len(names))), strict=False))
     addresses = {name: f"http://127.0.0.1:{ports[name]}" for name in ADDRESS_VARIABLES}
     return {**os.environ, "PAGE_PORT": "0", **addresses, **{name: str(ports[name]) for name in GRPC_VARIABLES}}
 

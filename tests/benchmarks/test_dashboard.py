@@ -17,7 +17,7 @@ from PIL import Image
 from benchmarks import dashboard, traffic
 from benchmarks.dashboard_picture import Line, draw
 from benchmarks.failure import BenchmarkError
-from tests.docker.conftest import free_port
+from benchmarks.free_ports import free_ports
 
 WAIT_S = 60.0
 SHOWN = json.loads(dashboard.DASHBOARD.read_bytes())
@@ -33,7 +33,7 @@ def prometheus(server, tmp_path):
     jobs = [{"job_name": "torchserve", "static_configs": [{"targets": [target]}]}]
     config = {"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}
     (tmp_path / "prometheus.yaml").write_text(yaml.safe_dump(config))
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{free_ports(1)}"
     command = [
         "prometheus",
         f"--config.file={tmp_path / 'prometheus.yaml'}",
@@ -101,7 +101,7 @@ def test_a_panel_without_data_says_so_and_hurts_no_other():
 
 def test_no_prometheus_is_an_error_with_the_remedy(tmp_path, capsys):
     picture = tmp_path / "picture.png"
-    assert dashboard.main(["--prometheus", f"http://127.0.0.1:{free_port()}", "--picture", str(picture)]) == 1
+    assert dashboard.main(["--prometheus", f"http://127.0.0.1:{free_ports(1)}", "--picture", str(picture)]) == 1
     assert "make up MONITORING=1" in capsys.readouterr().err
     assert not picture.exists()
 

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from benchmarks import closed_loop, open_loop
+from benchmarks.free_ports import free_ports
 from benchmarks.peer import PEERS, SAMPLES
-from benchmarks.server import Server, free_ports
+from benchmarks.server import Server
 from tests.load import Load
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not there: apt-get install wrk")
@@ -118,7 +119,7 @@ def answer_each(listener, answer):
 
 
 def test_ports_in_a_row_are_free():
-    first = free_ports()
+    first = free_ports(5)
     for port in range(first, first + 5):
         socket.create_server(("127.0.0.1", port)).close()
 

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from benchmarks.free_ports import free_ports
+
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 SCANNERS = Path(__file__).resolve().parents[2] / ".venv-scan"
 WAIT_S = 60.0
@@ -26,11 +28,6 @@ def docker(*arguments: str, timeout_s: float = 60, stderr_too: bool = False, **o
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=timeout_s, **options)
     assert done.returncode == 0, f"docker {' '.join(arguments)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout + done.stderr if stderr_too else done.stdout
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def scanner(name: str) -> Path:
@@ -54,9 +51,9 @@ class Service:
 
     def __init__(self, source: Path) -> None:
         self.name = f"mnist-test-{os.getpid()}"
-        self.port = free_port()
+        self.port = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
-        self.prometheus = f"http://127.0.0.1:{free_port()}"
+        self.prometheus = f"http://127.0.0.1:{free_ports(1)}"
         self.source = source
         self._file = source / "docker/compose.yaml"
         self._environment = {**os.environ, "PORT": str(self.port), "API_KEY": "", "TORCH_BACKEND": backend(source)}

@@ -70,7 +70,7 @@ def test_a_rollout_a_rollback_and_two_canaries_under_load_cost_nobody_anything(v
     print(load.outcomes, *said)
     assert set(load.outcomes) == {RIGHT}
     assert load.outcomes[RIGHT] > 100
-    assert versions.digits()["4.0"] > 100  # of a fifth of three seconds; it never answered but as a canary
+    assert versions.digits()["4.0"] > 10  # of a fifth of three seconds; it never answered but as a canary
     described = json.loads(versions.serving("models", "--json"))
     assert {model["modelName"]: model["modelVersion"] for model in described} == {"mnist": OLD, "xor": "1.0"}
 

@@ -21,8 +21,8 @@ RESPONSE_TIMEOUT_S = 3
 class Faulty:
     """The server with what tests do to it, and what they look at afterwards."""
 
-    def __init__(self, server: TorchServe, client: Client, store: Path) -> None:
-        self.server, self.client, self.store = server, client, store
+    def __init__(self, server: TorchServe, client: Client) -> None:
+        self.server, self.client = server, client
         self.url = f"{server.inference}/predictions/mnist"
 
     def workers(self) -> set[int]:
@@ -45,4 +45,4 @@ def faulty(root: Path, archives: Path, tmp_path_factory: pytest.TempPathFactory)
     with TorchServe(root / "config.properties", folder / "log", environment) as server:
         with Client(server.inference, server.management) as client:
             server.wait_ready()
-            yield Faulty(server, client, folder)
+            yield Faulty(server, client)

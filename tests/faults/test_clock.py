@@ -20,8 +20,8 @@ from tests.load import RIGHT, Load
 pytestmark = [pytest.mark.server, pytest.mark.fault]
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 BATCH = 32
-RECOVERY_S = 5.0
-LATEST_S = 5.0
+RECOVERY_S = 20.0  # that it comes back; how soon is in docs/faults.md
+LATEST_S = 20.0  # that nobody hangs
 
 
 class Clock:
@@ -60,7 +60,7 @@ def server(root, archives, tmp_path, clock):
     with TorchServe(root / "config.properties", tmp_path / "log", environment) as running:
         with Client(running.inference, running.management) as client:
             running.wait_ready()
-            yield Faulty(running, client, tmp_path)
+            yield Faulty(running, client)
 
 
 def test_the_clock_jumps_by_days(server, clock, seven, record_fault):

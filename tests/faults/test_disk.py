@@ -20,7 +20,7 @@ from tests.faults.conftest import Faulty
 from tests.load import RIGHT, Load
 
 pytestmark = [pytest.mark.server, pytest.mark.fault]
-RECOVERY_S = 5.0
+RECOVERY_S = 20.0  # that it comes back; how soon is in docs/faults.md
 BATCH = 32
 
 
@@ -47,7 +47,7 @@ def on_disk(root, archives, disk):
     with TorchServe(root / "config.properties", disk / "log", environment) as server:
         with Client(server.inference, server.management) as client:
             server.wait_ready()
-            yield Faulty(server, client, disk)
+            yield Faulty(server, client)
 
 
 @pytest.fixture
