@@ -10,7 +10,7 @@ import yaml
 
 from tests.docker.conftest import scanner
 
-FUZZED_S = 60
+FUZZED_S = 40
 PAGE = "/"  # the page to draw on is not for programs
 
 
