@@ -2,8 +2,9 @@
 
 python -m benchmarks.steady --minutes 10
 
-The maximum is that of the same open-loop generator, which takes its share of the cores: the highest rate, found by
-halving, at which nearly all requests are answered as they come.
+Beside them it notes what a fixed piece of work costs: where that rises, and latency with it, the machine has become
+slower, not the server. The maximum is that of the same open-loop generator, which takes its share of the cores: the
+highest rate, found by halving, at which nearly all requests are answered as they come.
 """
 
 from __future__ import annotations
@@ -32,25 +33,34 @@ SHARE = 0.8
 WINDOW_S = 5.0
 WARM_UP_S = 30.0  # Java compiles for half a minute
 TRIAL_S = 4.0
+WORK = range(500_000)  # added up, some 10 ms
 KEEPS_UP_MS = 100.0  # a p99 beyond which a queue is growing
 
 
 class Watch(threading.Thread):
-    """Writes down the memory of the server's processes every few seconds."""
+    """Writes down every few seconds how much memory the server has, and what a fixed piece of work costs."""
 
     def __init__(self, server: Server, seconds: float) -> None:
         super().__init__(daemon=True)
         self._server, self._seconds = server, seconds
         self.memory: list[tuple[float, float]] = []
+        self.work_ms: list[tuple[float, float]] = []
 
     def run(self) -> None:
         began = time.monotonic()
         with tqdm(total=round(self._seconds), desc="steady load", unit="s") as bar:
             while (now := time.monotonic() - began) < self._seconds:
                 self.memory.append((now, self._server.tree.memory_mb()))
+                self.work_ms.append((now, _work_ms()))
                 bar.n = round(now)
                 bar.refresh()
                 time.sleep(WINDOW_S)
+
+
+def _work_ms() -> float:
+    began_s = time.thread_time()
+    sum(WORK)
+    return (time.thread_time() - began_s) * 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,7 +96,7 @@ def measure(seconds: float, rate: float | None) -> dict[str, Any]:
         load = open_loop.OpenLoop(server.port, requests, open_loop.judge(list(SAMPLES), server.peer.digit))
         total = open_loop.run(load, rate, seconds)
         watch.join()
-        return {**total, "memory": watch.memory, "windows": windows(load.latencies)}
+        return {**total, "memory": watch.memory, "work_ms": watch.work_ms, "windows": windows(load.latencies)}
 
 
 def maximum(server: Server, requests: Sequence[bytes]) -> float:
@@ -125,11 +135,15 @@ def sentence(record: dict[str, Any]) -> str:
 def draw(path: Path) -> None:
     (record,) = of_kind(read(path), "steady")
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(10, 4.5), layout="constrained")
-        above, below = figure.subplots(2, 1, sharex=True)
+        figure = Figure(figsize=(10, 6.5), layout="constrained")
+        above, between, below = figure.subplots(3, 1, sharex=True)
         minutes = [second / 60 for second, _ in record["memory"]]
         above.plot(minutes, [mb for _, mb in record["memory"]], color=OURS)
         above.set(title=f"memory of all processes, MB, at {record['rate']:,.0f} requests/s", ylim=(0, None))
+        between.plot(
+            [second / 60 for second, _ in record["work_ms"]], [ms for _, ms in record["work_ms"]], color=SECOND
+        )
+        between.set(title="CPU time of a fixed piece of work, ms", ylim=(0, None))
         for name, label, colour in (("p50_ms", "p50", SECOND), ("p99_ms", "p99", OURS)):
             times = [window["second"] / 60 for window in record["windows"]]
             below.plot(times, [window[name] for window in record["windows"]], color=colour, label=label)
