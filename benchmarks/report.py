@@ -27,15 +27,13 @@ def write(results: Path) -> None:
     """Write NAME.md, NAME.svg and, where there are sweeps, NAME-growth.svg beside the results."""
     records = read(results)
     visits = median_visits(records)
-    parts = [caption(records), headline(records), every_measure(records)]
-    if reached := goals.table(visits, records):
-        parts.insert(2, reached)
+    parts = [caption(records), headline(records), goals.table(visits, records), every_measure(records)]
     pictures.draw_peers(visits, results.with_suffix(".svg"))
     if sweeps := of_kind(records, "growth"):
         growth = results.with_name(f"{results.stem}-growth.svg")
         pictures.draw_growth(sweeps, growth)
         parts.append(f"![How cost grows]({growth.name})\n")
-    results.with_suffix(".md").write_text("\n".join(parts), encoding="utf-8")
+    results.with_suffix(".md").write_text("\n".join(filter(None, parts)), encoding="utf-8")
 
 
 def write_documents(results: Path) -> None:

@@ -50,3 +50,13 @@ def test_sweeps_add_bulk_photos_and_the_memory_of_a_worker(visits):
 def test_without_the_peers_that_they_name_there_are_no_goals(visits):
     del visits[goals.ECHO]
     assert goals.table(visits, []) == ""
+
+
+def test_without_the_connections_that_they_name_there_are_no_goals(visits):
+    visits["ours"]["closed"] = visits["ours"]["closed"][:2]
+    assert goals.table(visits, []) == ""
+
+
+def test_with_a_peer_that_answered_nothing_there_are_no_goals(visits):
+    visits[goals.USUAL] = visit(0.0, p99_ms=None)
+    assert goals.table(visits, []) == ""

@@ -12,6 +12,7 @@ import pytest
 from benchmarks.results import of_kind, read
 from benchmarks.soak.verdict import Verdict
 
+# No worker is killed while golden digits are read: that ends a deployment, and rightly.
 OPTIONS = ["--minutes", "1", "--rate", "100", "--roll-minutes", "0.1", "--kill-minutes", "0.085", "--sample-s", "1"]
 RUN = {"kind": "run", "settings": {"rate": 100.0}}
 SAMPLE = {

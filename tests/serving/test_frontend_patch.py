@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,16 @@ def pretend_home(folder: Path, version: str, class_file: bytes) -> Path:
     return folder
 
 
-def test_each_class_is_there_and_differs(tmp_path: Path) -> None:
+def test_each_class_differs_in_what_is_mended_only(tmp_path: Path) -> None:
     assert write_patched_classes(HOME, tmp_path)
     with zipfile.ZipFile(HOME / "ts/frontend/model-server.jar") as jar:
-        for name in PATCHES:
-            assert (tmp_path / name).read_bytes() != jar.read(name)
+        for name, patch in PATCHES.items():
+            original, patched = jar.read(name), (tmp_path / name).read_bytes()
+            if isinstance(patch, partial):
+                old, new = patch.keywords["old"], patch.keywords["new"]
+                assert len(patched) - len(original) == len(new) - len(old)
+                assert old.encode() not in patched
+            assert patched != original
 
 
 def test_another_torchserve_is_left_alone(tmp_path: Path) -> None:
