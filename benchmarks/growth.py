@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,11 +13,11 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks import closed_loop
-from benchmarks.peer import PEERS, SAMPLES, Peer
+from benchmarks.peer import HERE, PEERS, SAMPLES, Peer
 from benchmarks.results import Results
 from benchmarks.server import Server
 from benchmarks.visit import warm_up
-from benchmarks.workloads import PHOTO_SIDES, bulk, images_per_s_without_server, photo
+from benchmarks.workloads import PHOTO_SIDES, bulk, photo
 from serving.client import Client
 
 BULK_COUNTS = (1, 4, 16, 64, 256, 1024)
@@ -23,7 +26,7 @@ CONNECTIONS = (1, 4, 16, 64, 256, 1024)
 WORKERS = (1, 2, 3)
 PHOTO_CONNECTIONS = 4
 PHOTO_SECONDS = 6  # so that even a dozen megapixels give some dozens of answers
-LONGEST_WARM_UP_S = 20.0
+LONGEST_WARM_UP_S = 10.0
 SETTLE_S = 3.0
 BY_NAME = {peer.name: peer for peer in PEERS}
 OURS = BY_NAME["ours"]
@@ -42,7 +45,9 @@ def run(results: Results, seconds: float) -> None:
 
 def over_bulk(seconds: float) -> list[Point]:
     """Digits in one .npy request."""
-    points = [{"without_server": True, "digits": n, **images_per_s_without_server(n, 1.0)} for n in BULK_COUNTS]
+    command = [sys.executable, "-m", "benchmarks.without_server", *map(str, BULK_COUNTS)]
+    alone = json.loads(subprocess.run(command, cwd=HERE.parent, check=True, stdout=subprocess.PIPE).stdout)
+    points: list[Point] = [{"without_server": True, **point} for point in alone]
     with _warm(OURS) as server:
         server.peer = BULK
         for digits in BULK_COUNTS:
@@ -73,13 +78,15 @@ def over_image_sizes(seconds: float) -> list[Point]:
 
 
 def over_workers(seconds: float) -> list[Point]:
+    """More workers, for us and for TorchServe as it is usually set up."""
     points = []
-    with _warm(OURS) as server, Client(management=f"http://127.0.0.1:{server.port + 1}") as client:
-        for workers in WORKERS:
-            client.scale("mnist", workers)
-            closed_loop.run(server.port, _digits(server), 64, SETTLE_S)
-            measured = closed_loop.run(server.port, _digits(server), 64, seconds)
-            points.append({"workers": workers, "memory_mb": server.tree.memory_mb(), **measured})
+    for peer in (OURS, BY_NAME["torchserve"]):
+        with _warm(peer) as server, Client(management=f"http://127.0.0.1:{server.port + 1}") as client:
+            for workers in WORKERS:
+                client.scale("mnist", workers)
+                closed_loop.run(server.port, _digits(server), 64, SETTLE_S)
+                measured = closed_loop.run(server.port, _digits(server), 64, seconds)
+                points.append({"peer": peer.name, "workers": workers, "memory_mb": server.tree.memory_mb(), **measured})
     return points
 
 

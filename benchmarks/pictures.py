@@ -107,9 +107,10 @@ def _image_sizes(axes: Axes, points: Sequence[Record]) -> None:
 
 
 def _workers(axes: Axes, points: Sequence[Record]) -> None:
-    _two_lines(axes, [p["workers"] for p in points], points)
+    own = [p for p in points if p["peer"] == "ours"]
+    _two_lines(axes, [p["workers"] for p in own], own)
     axes.set(title="requests/s and p99 by workers, 64 connections")
-    axes.set_xticks([p["workers"] for p in points])
+    axes.set_xticks([p["workers"] for p in own])
 
 
 def _two_lines(axes: Axes, x: Sequence[float], points: Sequence[Record]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from benchmarks import __main__ as command
@@ -25,3 +28,9 @@ def test_an_unknown_peer_is_answered_with_those_there_are(capsys):
 def test_every_peer_has_its_program_and_a_pinned_version(root, peer):
     assert (root / f"benchmarks/peers/{peer.module}.py").is_file()
     assert peer.version != "?"
+
+
+def test_the_process_that_measures_shares_no_large_library_with_a_server(root):
+    code = "import sys, benchmarks.__main__; print(*{'torch', 'cv2'} & sys.modules.keys())"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True).stdout
+    assert loaded.strip() == "", "its pages would be counted as shared, and every server seem smaller than it is"

@@ -31,7 +31,7 @@ def test_what_is_reached_and_what_is_not(visits):
     assert row(table, "requests/s at 16, against mosec-orjson").endswith("| ≥ 1.3× | 1.11× (10,000, 9,000) | no |")
     assert row(table, "requests/s at 256, against echo").endswith("| no |")
     assert row(table, "p99 at 64").endswith("| 10.0 ms; 9.0 | no |")
-    assert row(table, "memory of the server, two workers (PSS)").endswith("| 690 MB; 1,000 (69%) | yes |")
+    assert row(table, "memory of the server, two workers (PSS)").endswith("| 690 MB; torchserve 1,000 (69%) |  |")
     assert "litserve" not in table
 
 
@@ -39,12 +39,13 @@ def test_sweeps_add_bulk_photos_and_the_memory_of_a_worker(visits):
     bulk = [{"without_server": True, "digits": n, "npy": 100_000.0} for n in (1, 1024)]
     bulk += [{"digits": 1024, "requests_per_s": 50.0}, {"digits": 1024, "requests_per_s": 60.0}]
     photos = [{"peer": "ours", "width": 4000, "height": 3000, "requests_per_s": 9.0, "p99_ms": 700.0}]
-    workers = [{"workers": n, "memory_mb": 500.0 + 100 * n} for n in (1, 2, 3)]
+    workers = [{"peer": "ours", "workers": n, "memory_mb": 500.0 + 100 * n} for n in (1, 2, 3)]
+    workers += [{"peer": goals.USUAL, "workers": n, "memory_mb": 400.0 + 200 * n} for n in (1, 2, 3)]
     sweeps = {"bulk": bulk, "image sizes": photos, "workers": workers}
     table = goals.table(visits, [{"kind": "growth", "sweep": name, "points": p} for name, p in sweeps.items()])
     assert row(table, "digits/s, 1,024 in one .npy").endswith("| 61,440; 100,000 (61%) | yes |")
     assert row(table, "a photo of 12 megapixels").endswith("| 9.0 requests/s, p99 700 ms, 4 connections |  |")
-    assert row(table, "memory of one more worker (PSS)").endswith("| 100 MB |  |")
+    assert row(table, "memory of one more worker (PSS)").endswith("| 100 MB; 200 (50%) | yes |")
 
 
 def test_without_the_peers_that_they_name_there_are_no_goals(visits):

@@ -40,11 +40,14 @@ class Asked:
     def batch(
         self, data: Sequence[Mapping[str, Any]], headers: Sequence[Mapping[str, Any]] | None = None
     ) -> list[Reply]:
-        """Answer several requests at once. TorchServe's own headers are added as its prediction routes add them."""
+        """Answer several requests at once, with the headers that TorchServe's prediction routes add.
+
+        A route's "explain" is never anything but "True" or "False", whatever a client's own header of that name says.
+        """
         all_headers = headers or [{}] * len(data)
         self.context.request_ids = {i: f"id-{i}" for i in range(len(data))}
         self.context.request_processor = [
-            RequestProcessor({"explain": "False", "url_path": "", **h}) for h in all_headers
+            RequestProcessor({"url_path": "", **h, "explain": str(h.get("explain") == "True")}) for h in all_headers
         ]
         bodies = self.handler.handle(list(data), self.context)
         statuses = [self.context.get_response_status(i)[0] for i in range(len(data))]

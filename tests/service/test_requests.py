@@ -130,6 +130,16 @@ def test_an_explanation_is_a_prediction_with_a_map(server, seven, test_images, e
     assert_same_predictions([answer], [expected])
 
 
+@pytest.mark.parametrize("explain", ["", "True", "False"])
+def test_the_route_alone_says_what_is_asked(server, seven, explain):
+    """TorchServe itself asks a worker with such headers; a client that does is asking for a prediction."""
+    headers = {"explain": explain, "describe": "True"}
+    assert requests.post(f"{server.inference}/predictions/mnist", headers=headers, timeout=10).status_code == 400
+    answer = requests.post(f"{server.inference}/predictions/mnist", seven, headers=headers, timeout=10).json()
+    assert answer["digit"] == 7
+    assert "attribution" not in answer
+
+
 def test_xor_is_answered(server):
     url = f"{server.inference}/predictions/xor"
     answers = requests.post(url, json={"instances": [[0, 0], [0, 1], [1, 0], [1, 1]]}, timeout=10).json()["predictions"]
