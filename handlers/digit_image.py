@@ -24,10 +24,6 @@ INK_LEVEL = 0.5
 GROUND_PX = 48  # the longer side at which the ground around the digit is judged
 MIN_GROUND = 0.2  # of the digit's surroundings
 MAX_UNEVENNESS = 0.18  # of the way from paper to ink: what is on more uneven ground is part of a scene
-# Times the pixels of a 28 by 28 picture: their sum, and their first moments in x and y. All below 2^24, so exact.
-MOMENTS = np.stack([np.ones(SIDE * SIDE), np.tile(np.arange(SIDE), SIDE), np.repeat(np.arange(SIDE), SIDE)]).astype(
-    "f4"
-)
 Coverage = npt.NDArray[np.float32]  # [h, w], 0 paper to 1 ink
 
 
@@ -47,8 +43,9 @@ def is_mnist_form(picture: Pixels) -> bool:
     _, _, w, h = cv2.boundingRect(picture)
     if not 17 <= max(w, h) <= 22:
         return False
-    mass, x_moment, y_moment = (MOMENTS @ picture.ravel().astype(np.float32)).tolist()
-    return max(abs(x_moment / mass - 14), abs(y_moment / mass - 14)) < 1 and cv2.norm(picture, cv2.NORM_INF) > 127
+    moments = cv2.moments(picture)
+    x, y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
+    return max(abs(x - 14), abs(y - 14)) < 1 and cv2.norm(picture, cv2.NORM_INF) > 127
 
 
 def to_mnist_form(picture: Pixels) -> Pixels:
