@@ -51,28 +51,28 @@ down: ## Stop and remove the containers, once they have answered what was asked,
 
 .PHONY: train
 train: $(installed) ## Train both nets anew; RECIPE=study, fast or best; ARGUMENTS='--epochs 5' goes along
-	$(python) -m training.train --recipe $(RECIPE) $(ARGUMENTS)
-	$(python) -m training.xor
+	$(python) -m training.mnist.train --recipe $(RECIPE) $(ARGUMENTS)
+	$(python) -m training.xor.train
 
 .PHONY: training-image
 training-image: $(installed) ## Build mnist-training upon the image of `make up`: training on several machines (kubernetes/README.md)
-	$(python) -m training.mnist_data
+	$(python) -m training.mnist.data
 	docker build --tag mnist-training --secret id=ca,src=$(CA_CERTIFICATES) --file docker/training/Dockerfile .
 
 .PHONY: report
 report: weights/mnist.json ## Compare the recipes and look at the served net: report/index.html; trains what is missing
-	$(python) -m training.report $(ARGUMENTS)
+	$(python) -m training.mnist.report $(ARGUMENTS)
 
 .PHONY: wild
 wild: weights/mnist.json ## Measure how well digits are read as people send them: photos, scans, drawings
-	$(python) -m training.wild $(ARGUMENTS)
+	$(python) -m training.mnist.robustness $(ARGUMENTS)
 
 .PHONY: archive
 archive: $(if $(filter 1.0,$(VERSION)),$(archives),model_store/mnist-$(VERSION).mar) ## Pack weights, nets and handlers into model_store/*.mar; VERSION=2.0 packs a new mnist-2.0.mar to deploy
 
 .PHONY: predict
-predict: $(installed) ## Ask the running server: make predict IMAGE=samples/7.png
-	@$(python) -m serving predict "$(or $(IMAGE),$(error say which image: make predict IMAGE=samples/7.png))"
+predict: $(installed) ## Ask the running server: make predict IMAGE=model/mnist/samples/7.png
+	@$(python) -m serving predict "$(or $(IMAGE),$(error say which image: make predict IMAGE=model/mnist/samples/7.png))"
 
 .PHONY: grpc-stubs
 grpc-stubs: $(installed) ## Write Python stubs for TorchServe's gRPC, and its .proto files, into grpc_stubs/ (docs/clients.md)
@@ -84,11 +84,11 @@ bench: $(archives) ## Measure this server beside its peers (Linux, wrk); ARGUMEN
 
 .PHONY: bench-gpu
 bench-gpu: $(archives) ## The same server on a GPU: digits a second in bulk, and where the time goes
-	$(python) -m benchmarks.gpu $(ARGUMENTS)
+	$(python) -m benchmarks.scenarios.gpu $(ARGUMENTS)
 
 .PHONY: soak
 soak: $(archives) ## An hour of load with versions rolled, workers killed and bad input (Linux, wrk); ARGUMENTS='--minutes 5 --rate 300'
-	$(python) -m benchmarks.soak $(ARGUMENTS)
+	$(python) -m benchmarks.scenarios.soak $(ARGUMENTS)
 
 .PHONY: faults
 faults: $(archives) $(scanners) ## Make everything fail that may fail, count what it costs, and write that into docs/faults.md
@@ -103,7 +103,7 @@ fuzz: $(installed) ## Send ever new bodies through what reads requests, for DURA
 
 .PHONY: fuzz-api
 fuzz-api: $(scanners) ## Send what docs/openapi.yaml allows and forbids to what `make up` started, for DURATION=600 seconds
-	.venv-scan/bin/schemathesis --config-file tests/docker/schemathesis.toml run docs/openapi.yaml \
+	.venv-scan/bin/schemathesis --config-file tests/containers/schemathesis.toml run docs/openapi.yaml \
 	  --url http://127.0.0.1:$(or $(PORT),8000) --max-time $(or $(DURATION),600)
 
 .PHONY: scan
@@ -152,22 +152,22 @@ lock: $(installed) ## Write requirements/*.txt anew from their *.in, those of th
 clean: ## Remove what was built: archives, logs, caches; weights, data and .venv stay
 	rm -rf model_store/*.mar model_store/deployed.json logs test-results .pytest_cache .mypy_cache .ruff_cache
 
-mnist := weights/mnist.json $(handlers) handlers/mnist_handler.py model/net.py model/mnist-model-config.yaml
+mnist := weights/mnist.json $(handlers) handlers/mnist/handler.py model/mnist/net.py model/mnist/model-config.yaml
 model_store/mnist.mar: $(mnist)
 	$(python) -m training.archive mnist
 
 model_store/mnist-%.mar: $(mnist)
 	$(python) -m training.archive mnist --version $* --file $(@F)
 
-model_store/xor.mar: weights/xor.json $(handlers) handlers/xor_handler.py model/xor_model.py model/xor-model-config.yaml
+model_store/xor.mar: weights/xor.json $(handlers) handlers/xor/handler.py model/xor/net.py model/xor/model-config.yaml
 	$(python) -m training.archive xor
 
 # Trained once; `make train` does it again. A report is written after its weights, so where it is, both are.
 weights/mnist.json: | $(installed)
-	$(python) -m training.train --recipe $(RECIPE)
+	$(python) -m training.mnist.train --recipe $(RECIPE)
 
 weights/xor.json: | $(installed)
-	$(python) -m training.xor
+	$(python) -m training.xor.train
 
 # Compiled at once, not by each worker again where Python may not write: importing torch takes 2 s instead of 7.
 uv_install := .venv/bin/uv pip install --python $(python) --compile-bytecode

@@ -14,13 +14,15 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from benchmarks import closed_loop, growth, report
-from benchmarks.environments import can_run, install, is_installed, mark_installed
-from benchmarks.failure import BenchmarkError, stop_on_signals
-from benchmarks.peer import PEERS, Peer
-from benchmarks.results import FOLDER, Results
-from benchmarks.server import Server
-from benchmarks.visit import Plan, visit
+from benchmarks.errors import BenchmarkError, stop_on_signals
+from benchmarks.load import wrk
+from benchmarks.reporting import report
+from benchmarks.reporting.results import FOLDER, Results
+from benchmarks.scenarios import sweeps
+from benchmarks.scenarios.trial import Plan, visit
+from benchmarks.servers.environments import can_run, install, is_installed, mark_installed
+from benchmarks.servers.process import Server
+from benchmarks.servers.registry import PEERS, Peer
 
 Number = TypeVar("Number", int, float)
 NAMES = [peer.name for peer in PEERS]
@@ -33,14 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parse_arguments(arguments)
     stop_on_signals()
     try:
-        closed_loop.check()
+        wrk.check()
         plan = Plan(args.connections, args.rates, args.seconds, args.warm_up)
         settings = {"peers": args.peers, "rounds": args.rounds, "growth": not args.no_growth, **vars(plan)}
         results = Results(FOLDER / f"{args.name}.jsonl", settings, resume=args.resume)
         peers = prepare([peer for peer in PEERS if peer.name in args.peers])
         run_rounds(peers, args.rounds, plan, results)
         if not args.no_growth:
-            growth.run(results, args.seconds)
+            sweeps.run(results, args.seconds)
         report.write(results.path)
         print(f"the table and the pictures are beside {results.path}")
         return 0

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from fuzz import seeds
-from fuzz.rounds import Rounds
+from fuzz.runner import Rounds
 
 HERE = Path(__file__).resolve().parent
 CORPUS, FINDINGS = HERE / "corpus", HERE / "findings"
@@ -39,7 +39,7 @@ def main() -> int:
             shutil.rmtree(CORPUS)
             shutil.copytree(kept, CORPUS)
         # Not here: the C libraries below Pillow complain about damaged files, straight to stderr.
-        command: list[str | Path] = [sys.executable, "-m", "fuzz.lines", CORPUS, started, found]
+        command: list[str | Path] = [sys.executable, "-m", "fuzz.coverage_report", CORPUS, started, found]
         print(subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, check=True).stdout)
     for finding in rounds.findings:
         print(f"error: {finding.relative_to(HERE.parent)} is a finding; read it with fuzz.target", file=sys.stderr)

@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+from common.paths import ROOT
+
+SAMPLES = ROOT / "model/mnist/samples"
 SIDE = 32
 TIFF_COMPRESSIONS = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "jpeg", "lzma", "zstd")
 CCITT_COMPRESSIONS = ("group3", "group4", "tiff_ccitt")

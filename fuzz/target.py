@@ -13,14 +13,11 @@ import warnings
 import atheris
 import numpy as np
 
-READERS = (
-    "client_error", "digit_finding", "digit_image", "digit_ink", "digit_request", "image_decoding", "instances", "npy",
-    "open_inference", "pixels", "request_body",
-)  # fmt: skip
+INSTRUMENTED_MODULES = ("handlers",)
 
-with atheris.instrument_imports(include=[*READERS, "PIL"], enable_loader_override=False):
-    import digit_request
-    from client_error import ClientError
+with atheris.instrument_imports(include=[*INSTRUMENTED_MODULES, "PIL"], enable_loader_override=False):
+    from handlers.errors import ClientError
+    from handlers.mnist import request_parsing
 
 from fuzz.mutation import mutated  # noqa: E402 - after what is instrumented
 
@@ -30,7 +27,7 @@ MAX_SENTENCE = 500
 def check(body: bytes) -> None:
     """Raise where the answer to this body would be anything but pixels of MNIST or one short sentence."""
     try:
-        request = digit_request.parse({"body": body}, {})
+        request = request_parsing.parse({"body": body}, {})
     except ClientError as error:
         sentence = str(error)
         assert 0 < len(sentence.encode()) <= MAX_SENTENCE, f"a refusal of {len(sentence)} characters"

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from client_error import ClientError
+from handlers.errors import ClientError
 
 FORM = "application/x-www-form-urlencoded"
 

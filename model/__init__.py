@@ -1,6 +1,1 @@
-"""The two nets of the study path. Nothing here knows of training or serving."""
-
-from model.net import Net
-from model.xor_model import XORModel
-
-__all__ = ["Net", "XORModel"]
+"""One folder for each model: its net, its TorchServe configuration, samples and golden set."""

@@ -1,7 +1,7 @@
 """A small typed client for the service.
 
 with Client() as client:
-    print(client.predict("samples/7.png").digit)
+    print(client.predict("model/mnist/samples/7.png").digit)
 """
 
 from __future__ import annotations

@@ -13,12 +13,12 @@ import pytest
 import requests
 from numpy.typing import NDArray
 
-from benchmarks.free_ports import free_ports
+from common.ports import free_ports
 from serving.client import Client
-from serving.server import TorchServe
-from tests.answers import png
+from serving.torchserve.process import TorchServe
+from tests.support.assertions import png
 
-pytest_plugins = ["tests.browser", "tests.faults_table"]
+pytest_plugins = ["tests.support.browser", "tests.support.faults_table", "tests.support.handlers"]
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS_VARIABLES = ("TS_INFERENCE_ADDRESS", "TS_MANAGEMENT_ADDRESS", "TS_METRICS_ADDRESS")
 GRPC_VARIABLES = ("TS_GRPC_INFERENCE_PORT", "TS_GRPC_MANAGEMENT_PORT")
@@ -88,7 +88,7 @@ def environment_of_free_ports() -> dict[str, str]:
     names = (*ADDRESS_VARIABLES, *GRPC_VARIABLES)
     ports = dict(zip(names, itertools.count(free_ports(len(names))), strict=False))
     addresses = {name: f"http://127.0.0.1:{ports[name]}" for name in ADDRESS_VARIABLES}
-    return {**os.environ, "PAGE_PORT": "0", **addresses, **{name: str(ports[name]) for name in GRPC_VARIABLES}}
+    return {**os.environ, "SERVING_UI_PORT": "0", **addresses, **{name: str(ports[name]) for name in GRPC_VARIABLES}}
 
 
 @pytest.fixture(scope="session")

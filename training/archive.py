@@ -22,12 +22,13 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.cli import UserError, exit_on_error, fraction
+from common.files import write_atomically
+from common.paths import ROOT
 from training import weights
-from training.command import UserError, fraction, plain_failures
-from training.files import write_atomically
 
-ROOT = Path(__file__).parents[1]
-NET_FILES = {"mnist": "net.py", "xor": "xor_model.py"}
+MODELS = tuple(sorted(folder.parent.name for folder in (ROOT / "model").glob("*/net.py")))
+PACKAGES = ("handlers", "model", "torchserve_patches")
 MANIFEST = "MAR-INF/MANIFEST.json"
 
 
@@ -36,17 +37,22 @@ class ArchiveError(UserError):
 
 
 def archive(name: str, weights_path: Path, version: str, min_accuracy: float) -> bytes:
-    """Pack the model `name`, a key of `NET_FILES`, and return the archive.
+    """Pack the model `name`, one of `MODELS`, and return the archive.
 
     Raises ArchiveError when a source is unfit or the recorded accuracy is below `min_accuracy` (0–1), WeightsError
     when the weights are missing, broken, not those of their report, or do not fit the net.
     """
     _check_weights(name, weights_path, min_accuracy)
-    sources = _sources(name, weights_path)
-    for file in (NET_FILES[name], f"{name}_handler.py"):
-        _check_one_class(sources[file])
+    handler = ROOT / "handlers" / name / "handler.py"
+    _check_one_class(handler)
     with tempfile.TemporaryDirectory() as folder:
-        return _reproducible(_pack(name, version, sources, Path(folder)))
+        parts = Path(folder, "parts")
+        copy_packages(name, parts / "extra")
+        shutil.copyfile(weights.report_path(weights_path), parts / "extra/training.json")
+        shutil.copyfile(weights_path, parts / f"{name}.pt")
+        shutil.copyfile(handler, parts / "handler.py")
+        shutil.copyfile(ROOT / "model" / name / "model-config.yaml", parts / "model-config.yaml")
+        return _reproducible(_pack(name, version, Path(folder)))
 
 
 def _check_weights(name: str, weights_path: Path, min_accuracy: float) -> None:
@@ -66,35 +72,43 @@ def _check_weights(name: str, weights_path: Path, min_accuracy: float) -> None:
         weights.xor_net(state)
 
 
-def _sources(name: str, weights_path: Path) -> dict[str, Path]:
-    """Map each name in the archive, which is flat, to the file that goes there."""
-    handlers_of_others = {f"{other}_handler.py" for other in NET_FILES if other != name}
-    modules = {module.name: module for module in (ROOT / "handlers").glob("*.py")}
-    return {
-        **{file: module for file, module in modules.items() if file not in handlers_of_others | {"__init__.py"}},
-        f"{name}_handler.py": ROOT / "handlers" / f"{name}_handler.py",
-        NET_FILES[name]: ROOT / "model" / NET_FILES[name],
-        "model-config.yaml": ROOT / "model" / f"{name}-model-config.yaml",
-        f"{name}.pt": weights_path,
-        "training.json": weights.report_path(weights_path),
-    }
+def copy_packages(name: str, target: Path) -> None:
+    """Copy the packages that a worker of the model `name` imports to `target`: its own folders and the generic code.
+
+    torch-model-archiver copies the folders in a folder of extra files, and TorchServe puts the unpacked archive on the
+    worker's PYTHONPATH. The handler's own module is left out: it stands at the top of the archive, where TorchServe
+    looks for it.
+    """
+    others = {ROOT / package / model for package in PACKAGES for model in MODELS if model != name}
+    for package in PACKAGES:
+        for module in (ROOT / package).rglob("*.py"):
+            if module.name != "handler.py" and others.isdisjoint(module.parents):
+                copy = target / module.relative_to(ROOT)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(module, copy)
 
 
 def _check_one_class(module: Path) -> None:
-    """TorchServe takes the one class it finds in a net or handler module, and fails on load where there are more."""
+    """TorchServe loads the one class of a handler's module, and fails where there are more."""
     classes = [node.name for node in ast.parse(module.read_bytes()).body if isinstance(node, ast.ClassDef)]
     if len(classes) != 1:
         found = ", ".join(classes) or "none"
         raise ArchiveError(f"{module} must define exactly one class, not {found}: move the rest to another module")
 
 
-def _pack(name: str, version: str, sources: dict[str, Path], folder: Path) -> Path:
+def _pack(name: str, version: str, folder: Path) -> Path:
     """Run torch-model-archiver in `folder` on copies with relative names: no path of this machine gets into it."""
-    (folder / "parts").mkdir()
-    for file, source in sources.items():
-        shutil.copyfile(source, folder / "parts" / file)
+    options = {
+        "--model-name": name,
+        "--version": version,
+        "--handler": "parts/handler.py",
+        "--serialized-file": f"parts/{name}.pt",
+        "--config-file": "parts/model-config.yaml",
+        "--extra-files": "parts/extra",
+        "--export-path": ".",
+    }
     packing = subprocess.run(
-        [sys.executable, "-m", "model_archiver.model_packaging", *_options(name, version, set(sources))],
+        [sys.executable, "-m", "model_archiver.model_packaging", *(part for pair in options.items() for part in pair)],
         cwd=folder,
         env={**os.environ, "TMPDIR": str(folder)},  # where it empties a folder of the model's name before it begins
         capture_output=True,
@@ -104,19 +118,6 @@ def _pack(name: str, version: str, sources: dict[str, Path], folder: Path) -> Pa
         reason = (packing.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise ArchiveError(f"torch-model-archiver failed on {name} ({reason}): install requirements/serve.txt anew")
     return folder / f"{name}.mar"
-
-
-def _options(name: str, version: str, files: set[str]) -> list[str]:
-    roles = {
-        "--handler": f"{name}_handler.py",
-        "--model-file": NET_FILES[name],
-        "--serialized-file": f"{name}.pt",
-        "--config-file": "model-config.yaml",
-    }
-    options = {option: f"parts/{file}" for option, file in roles.items()}
-    options["--extra-files"] = ",".join(f"parts/{file}" for file in sorted(files - set(roles.values())))
-    options |= {"--model-name": name, "--version": version, "--export-path": "."}
-    return [part for option in options.items() for part in option]
 
 
 def _reproducible(mar: Path) -> bytes:
@@ -143,7 +144,7 @@ def _version(text: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Pack a model for TorchServe.")
-    parser.add_argument("name", choices=NET_FILES)
+    parser.add_argument("name", choices=MODELS)
     parser.add_argument("--weights", type=Path, help="state_dict with its report beside it (default: weights/NAME.pt)")
     parser.add_argument("--version", type=_version, default="1.0", help="(default: 1.0)")
     parser.add_argument("--min-accuracy", type=fraction, default=0.97, help="refuse weights below it (default: 0.97)")
@@ -152,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     name = arguments.name
     weights_path = arguments.weights or Path("weights", f"{name}.pt")
-    with plain_failures(if_interrupted="nothing was changed; run the same command again"):
+    with exit_on_error(if_interrupted="nothing was changed; run the same command again"):
         mar = archive(name, weights_path, arguments.version, arguments.min_accuracy)
         output = arguments.model_store / (arguments.file or f"{name}.mar")
         write_atomically(output, mar)

@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from model import Net, XORModel
-from training.command import UserError
-from training.files import sha256, write_atomically
+from common.cli import UserError
+from common.files import sha256, write_atomically
+from model.mnist.net import Net
+from model.xor.net import XORModel
 
 Report = dict[str, Any]
 
@@ -80,10 +81,12 @@ def mnist_net(state: Mapping[str, Tensor]) -> Net:
     try:
         net = Net.from_state_dict(state)
     except (LookupError, ValueError, AttributeError, RuntimeError) as error:
-        raise WeightsError("the weights do not fit Net: train them with training.train") from error
+        raise WeightsError("the weights do not fit Net: train them with training.mnist.train") from error
     if (net.fc1.in_features, net.fc2.out_features) != (PIXELS, CLASSES):
         sizes = f"{net.fc1.in_features} inputs and {net.fc2.out_features} outputs"
-        raise WeightsError(f"the weights have {sizes}, not {PIXELS} and {CLASSES}: train them with training.train")
+        raise WeightsError(
+            f"the weights have {sizes}, not {PIXELS} and {CLASSES}: train them with training.mnist.train"
+        )
     return net
 
 
@@ -93,7 +96,7 @@ def xor_net(state: Mapping[str, Tensor]) -> XORModel:
     try:
         net.load_state_dict(state)
     except (AttributeError, RuntimeError) as error:
-        raise WeightsError("the weights do not fit XORModel: train them with training.xor") from error
+        raise WeightsError("the weights do not fit XORModel: train them with training.xor.train") from error
     return net
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.soak.whole import wait_until_whole, workers
+from benchmarks.scenarios.soak.recovery import wait_until_whole, workers
 from serving.client import Client
-from serving.server import TorchServe
-from tests.archives import with_config
+from serving.torchserve.process import TorchServe
 from tests.conftest import environment_of_free_ports
+from tests.support.archives import with_config
 
 RESPONSE_TIMEOUT_S = 3
 

@@ -7,11 +7,11 @@ import time
 import pytest
 import requests
 
-from serving.__main__ import main
+from serving.cli.main import main
 from serving.client import ServiceError
-from tests.archives import of_version
-from tests.faults import hostile_archives as hostile
-from tests.load import RIGHT, Load
+from tests.payloads.malicious import archives as hostile
+from tests.support.archives import of_version
+from tests.support.load import RIGHT, Load
 
 pytestmark = [pytest.mark.server, pytest.mark.fault]
 REFUSALS = {

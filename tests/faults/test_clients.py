@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from benchmarks.constant_load import http_request
-from tests.answers import npy
+from benchmarks.load.constant_rate import http_request
 from tests.faults import bad_clients
-from tests.load import RIGHT, Load
+from tests.support.assertions import npy
+from tests.support.load import RIGHT, Load
 
 pytestmark = [pytest.mark.server, pytest.mark.fault]
 FOR_S = 3.0

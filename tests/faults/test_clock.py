@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from serving.client import Client
-from serving.server import TorchServe
+from serving.torchserve.process import TorchServe
 from tests.conftest import environment_of_free_ports
 from tests.faults.conftest import Faulty
-from tests.load import RIGHT, Load
+from tests.support.load import RIGHT, Load
 
 pytestmark = [pytest.mark.server, pytest.mark.fault]
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)

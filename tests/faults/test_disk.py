@@ -11,13 +11,13 @@ import time
 
 import pytest
 
-from serving.__main__ import main
+from serving.cli.main import main
 from serving.client import Client
-from serving.server import TorchServe
-from tests.archives import of_version
+from serving.torchserve.process import TorchServe
 from tests.conftest import environment_of_free_ports
 from tests.faults.conftest import Faulty
-from tests.load import RIGHT, Load
+from tests.support.archives import of_version
+from tests.support.load import RIGHT, Load
 
 pytestmark = [pytest.mark.server, pytest.mark.fault]
 RECOVERY_S = 20.0  # that it comes back; how soon is in docs/faults.md

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from tests.archives import of_version, with_config
-from tests.load import RIGHT, Load
+from tests.support.archives import of_version, with_config
+from tests.support.load import RIGHT, Load
 
 pytestmark = [pytest.mark.server, pytest.mark.fault]
 NARROW = {"batchSize": 1, "jobQueueSize": 20}

@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from tests.archives import of_version, with_config
 from tests.faults.conftest import RESPONSE_TIMEOUT_S
-from tests.load import RIGHT, Load
+from tests.support.archives import of_version, with_config
+from tests.support.load import RIGHT, Load
 
 pytestmark = [pytest.mark.server, pytest.mark.fault]
-BATCH = 32  # batchSize in model/mnist-model-config.yaml
+BATCH = 32  # batchSize in model/mnist/model-config.yaml
 RECOVERY_S = 20.0  # that it comes back; how soon is in docs/faults.md
 DIED = "500"
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.answers import assert_is_prediction, npy
-from tests.handlers.requests_of_all_kinds import requests
+from tests.handlers.strategies import requests
+from tests.support.assertions import assert_is_prediction, npy
 
 JSON, NPY = "application/json", "application/x-npy"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from attribution import integrated_gradients
-from model import Net
+from handlers.attribution import integrated_gradients
+from model.mnist.net import Net
 
 
 def test_attributions_sum_to_what_the_image_changed():

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.docker.conftest import scanner
+from tests.containers.conftest import scanner
 from tests.monitoring.conftest import promtool  # noqa: F401 - a fixture
 
 OVERLAYS = ("cpu", "gpu", "fetched", "monitoring", "kserve", "training")

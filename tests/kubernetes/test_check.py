@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 
-from tests.docker.conftest import scanner
+from tests.containers.conftest import scanner
 
 # Of kinds that the cluster learns from others: Prometheus' operator and KServe.
 FOREIGN = {"PodMonitor", "PrometheusRule", "ServingRuntime", "InferenceService"}

@@ -12,9 +12,12 @@ HEALTHY = {
     'up{job="torchserve",instance="a"}': STILL.format(1),
     'up{job="torchserve",instance="b"}': STILL.format(1),
     'up{job="gateway"}': STILL.format(1),
-    "gateway_ready_servers": STILL.format(2),
+    "gateway_upstreams_ready": STILL.format(2),
     'handler_worker_starts_total{model_name="mnist",instance="a"}': STILL.format(2),
-    **{f'gateway_request_seconds_bucket{{le="{bound}"}}': PER_MINUTE.format(600) for bound in ("0.01", "1", "+Inf")},
+    **{
+        f'gateway_request_duration_seconds_bucket{{le="{bound}"}}': PER_MINUTE.format(600)
+        for bound in ("0.01", "1", "+Inf")
+    },
     'gateway_requests_total{route="api",status="200"}': PER_MINUTE.format(600),
     'gateway_requests_total{route="api",status="429"}': STILL.format(0),
     'gateway_requests_total{route="api",status="503"}': PER_MINUTE.format(1),
@@ -23,9 +26,11 @@ HEALTHY = {
     "ts_queue_latency_microseconds": PER_MINUTE.format(600 * 2000),
     'handler_requests_total{model_name="mnist",outcome="no_digit"}': PER_MINUTE.format(60),
     'handler_requests_total{model_name="mnist",outcome="failed"}': STILL.format(0),
-    'prediction_confidence_bucket{model_name="mnist",le="0.9"}': PER_MINUTE.format(18),
-    'prediction_confidence_count{model_name="mnist"}': PER_MINUTE.format(600),
-    **{f'predicted_digits_total{{model_name="mnist",digit="{digit}"}}': PER_MINUTE.format(60) for digit in range(10)},
+    'handler_prediction_confidence_bucket{model_name="mnist",le="0.9"}': PER_MINUTE.format(18),
+    'handler_prediction_confidence_count{model_name="mnist"}': PER_MINUTE.format(600),
+    **{
+        f'handler_predictions_total{{model_name="mnist",digit="{digit}"}}': PER_MINUTE.format(60) for digit in range(10)
+    },
 }
 # What changes, and exactly those that then fire. None takes the series away.
 FAULTS = {
@@ -33,17 +38,17 @@ FAULTS = {
     "one of two servers hangs": ({'up{job="torchserve",instance="a"}': STILL.format(0)}, {"TorchServeDown"}),
     "no server is known": (
         {'up{job="torchserve",instance="a"}': None, 'up{job="torchserve",instance="b"}': None},
-        {"NoTorchServe"},
+        {"TorchServeAbsent"},
     ),
     "the gateway is gone": ({'up{job="gateway"}': STILL.format(0)}, {"NoGateway"}),
-    "servers run and do not predict": ({"gateway_ready_servers": STILL.format(0)}, {"NotReady"}),
+    "servers run and do not predict": ({"gateway_upstreams_ready": STILL.format(0)}, {"NotReady"}),
     "workers die again and again": (
         {'handler_worker_starts_total{model_name="mnist",instance="a"}': PER_MINUTE.format(1)},
         {"WorkersRestart"},
     ),
     "one answer in fifty takes a second": (
-        {'gateway_request_seconds_bucket{le="0.01"}': PER_MINUTE.format(588)},
-        {"SlowAnswers"},
+        {'gateway_request_duration_seconds_bucket{le="0.01"}': PER_MINUTE.format(588)},
+        {"HighLatencyP99"},
     ),
     "requests wait a fifth of a second": (
         {"ts_queue_latency_microseconds": PER_MINUTE.format(600 * 200_000)},
@@ -55,7 +60,7 @@ FAULTS = {
     ),
     "one request in ten is 429": (
         {'gateway_requests_total{route="api",status="429"}': PER_MINUTE.format(60)},
-        {"TurnedAway"},
+        {"HighThrottleRate"},
     ),
     "the handler fails now and then": (
         {'handler_requests_total{model_name="mnist",outcome="failed"}': PER_MINUTE.format(1)},
@@ -66,22 +71,22 @@ FAULTS = {
         {"ManyWithoutDigit"},
     ),
     "a third of the digits is uncertain": (
-        {'prediction_confidence_bucket{model_name="mnist",le="0.9"}': PER_MINUTE.format(200)},
-        {"ManyUncertain"},
+        {'handler_prediction_confidence_bucket{model_name="mnist",le="0.9"}': PER_MINUTE.format(200)},
+        {"LowConfidence"},
     ),
     "everything is a nought": (
         {
-            f'predicted_digits_total{{model_name="mnist",digit="{d}"}}': PER_MINUTE.format(0)
+            f'handler_predictions_total{{model_name="mnist",digit="{d}"}}': PER_MINUTE.format(0)
             for d in range(10)
             if d != 7
         },
-        {"OneDigitOnly"},
+        {"PredictionSkew"},
     ),
     "a third of very few images has no digit": (
         {
             'handler_requests_total{model_name="mnist",outcome="no_digit"}': PER_MINUTE.format(0.3),
-            'prediction_confidence_count{model_name="mnist"}': PER_MINUTE.format(0.6),
-            'prediction_confidence_bucket{model_name="mnist",le="0.9"}': PER_MINUTE.format(0),
+            'handler_prediction_confidence_count{model_name="mnist"}': PER_MINUTE.format(0.6),
+            'handler_prediction_confidence_bucket{model_name="mnist",le="0.9"}': PER_MINUTE.format(0),
         },
         set(),
     ),

@@ -74,11 +74,11 @@ def test_panels_have_numbers_of_their_own_and_do_not_overlap():
 
 
 def test_it_asks_for_metrics_that_somebody_makes(root):
-    declared = yaml.safe_load((root / "serving/metrics.yaml").read_bytes())
+    declared = yaml.safe_load((root / "serving/torchserve/metrics.yaml").read_bytes())
     kinds = [kind for section in ("ts_metrics", "model_metrics") for kind in declared[section].values()]
     made = {metric["name"] for kind in kinds for metric in kind} | {"up", "ALERTS"}
-    made |= set(re.findall(r"gateway_\w+", (root / "docker/gateway/count").read_text()))
-    made |= {"gateway_request_seconds_bucket"}
+    made |= set(re.findall(r"gateway_\w+", (root / "docker/gateway/export-metrics").read_text()))
+    made |= {"gateway_request_duration_seconds_bucket"}
     for expression in [*queries(), *(rule["expr"] for rule in ALERTS.values())]:
         bare = re.sub(r'\{[^}]*\}|\[\w+\]|"[^"]*"|(?:by|ignoring|group_left) ?\([^)]*\)', "", expression)
         asked = set(re.findall(r"[a-zA-Z_]\w*", bare)) - set(WORDS.split())

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from serving.client import Client, ServiceError
-from tests.answers import png
+from tests.support.assertions import png
 
 pytestmark = pytest.mark.server
 

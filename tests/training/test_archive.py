@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model import Net, XORModel
+from model.mnist.net import Net
+from model.xor.net import XORModel
 from training import archive, weights
 
 ROOT = Path(__file__).parents[2]

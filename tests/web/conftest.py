@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from serving import page_server
-from serving.server import TorchServe
+from serving import ui_server
+from serving.torchserve.process import TorchServe
 
 
 @pytest.fixture(scope="module")
 def address(server: TorchServe) -> Iterator[str]:
     """Return the address of the page."""
-    with page_server.running(server.inference, "0") as sentence:
+    with ui_server.running(server.inference, "0") as sentence:
         yield sentence.split()[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser import DESKTOP, PHONE, TOUCH, assert_reads, draw_with_finger, draw_with_mouse
+from tests.support.browser import DESKTOP, PHONE, TOUCH, assert_reads, draw_with_finger, draw_with_mouse
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
 LANGUAGES = {"en": "en-US", "ko": "ko-KR"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser import TOUCH, assert_reads, draw_with_finger, draw_with_mouse, on_paper
+from tests.support.browser import TOUCH, assert_reads, draw_with_finger, draw_with_mouse, on_paper
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
 HINT = "Draw a digit from 0 to 9."

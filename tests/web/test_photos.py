@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tests.browser import CHROMIUM, PHONE, TOUCH, assert_reads, draw_with_mouse
-from tests.web.test_reasons import DARK, LIGHT, colours
+from tests.support.browser import CHROMIUM, PHONE, TOUCH, assert_reads, draw_with_mouse
+from tests.web.test_explanations import DARK, LIGHT, colours
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
 HINT = "Draw a digit from 0 to 9."
@@ -19,13 +19,13 @@ HINT = "Draw a digit from 0 to 9."
 @pytest.fixture
 def five(root):
     """Return the path of a 5 of MNIST, 28 by 28."""
-    return root / "samples/5.png"
+    return root / "model/mnist/samples/5.png"
 
 
 @pytest.fixture(scope="module")
 def photo(root):
     """Return a 5 on grainy paper as a phone takes it: 4000 by 3000 pixels lying on its side, over 8 MiB of JPEG."""
-    ink = ImageOps.invert(Image.open(root / "samples/5.png").convert("L")).resize(
+    ink = ImageOps.invert(Image.open(root / "model/mnist/samples/5.png").convert("L")).resize(
         (2000, 2000), Image.Resampling.BICUBIC
     )
     paper = Image.new("L", (3000, 4000), 255)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser import TOUCH, assert_reads, draw_with_finger, draw_with_mouse
+from tests.support.browser import TOUCH, assert_reads, draw_with_finger, draw_with_mouse
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
 FORBIDDEN = """
@@ -43,7 +43,7 @@ def test_kept_drawings_outlive_the_page_and_open_again(open_page):
 
 def test_a_picture_is_kept_and_opened_again(open_page, root):
     page = open_page()
-    page.locator("#file").set_input_files(root / "samples/5.png")
+    page.locator("#file").set_input_files(root / "model/mnist/samples/5.png")
     assert_reads(page, 5)
     page.get_by_role("button", name="Keep").click()
     page.reload()

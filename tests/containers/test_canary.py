@@ -1,0 +1,175 @@
+"""Versions come and go behind the gateway, which gives a canary its share, and no request is lost.
+
+The new versions answer the same digits less surely, so that every answer tells which version it is of.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+import time
+import zipfile
+from collections import Counter
+
+import pytest
+
+from tests.containers.conftest import docker, running
+from tests.containers.versions import NEW, OLD, ROUTER, STATE, WATCH, Versions
+from tests.support.archives import of_version
+from tests.support.load import RIGHT, Load
+from tests.support.polling import wait_for
+
+pytestmark = pytest.mark.docker
+TMP = "--tmpfs=/tmp:exec,mode=1777"
+ROUTES = ("/predictions/mnist", "/explanations/mnist", "/v1/models/mnist:predict", "/v2/models/mnist/infer")
+
+
+@pytest.fixture(scope="module")
+def store(archives, tmp_path_factory):
+    """Return a folder that the container may write, with new versions that are less sure, and right all the same."""
+    folder = tmp_path_factory.mktemp("store")
+    folder.chmod(0o777)
+    for name in ("mnist.mar", "xor.mar"):
+        shutil.copy(archives / name, folder)
+    with zipfile.ZipFile(archives / "mnist.mar") as packed:
+        training = json.loads(packed.read("training.json"))
+    training["temperature"] *= 3
+    for version in (NEW, "3.0", "4.0"):
+        changes = {"training.json": json.dumps(training).encode()}
+        of_version(archives / "mnist.mar", folder / f"mnist-{version}.mar", version, changes)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def versions(service, store):
+    options = (f"--volume={store}:/app/model_store", "--network-alias=versions", TMP)
+    many = ("--env=TORCHSERVE=versions", "--env=CONNECTION_LIMIT=2000", "--tmpfs=/tmp:mode=1777")
+    with running(service, "torchserve", *options) as torchserve:
+        wait_for(lambda: service.inspect(torchserve)["State"]["Health"]["Status"] == "healthy", 60)
+        with running(service, "gateway", *many) as gateway:
+            started = Versions(service, torchserve, gateway)
+            started.wait_for(1)
+            yield started
+
+
+def test_a_rollout_a_rollback_and_two_canaries_under_load_cost_nobody_anything(versions, seven):
+    with Load(f"{versions.url}/predictions/mnist", seven) as load:
+        said = [
+            versions.serving("deploy", "model_store/mnist-2.0.mar"),
+            versions.serving("rollback"),
+            versions.serving("canary", "model_store/mnist-3.0.mar", "--percent", "20"),
+            versions.serving("canary", "--percent", "50"),
+            versions.serving("canary", "promote"),
+            versions.serving("canary", "model_store/mnist-4.0.mar", "--percent", "20"),
+            versions.serving("canary", "status", "--seconds", "3"),
+            versions.serving("canary", "abort"),
+            versions.serving("rollback"),
+        ]
+    print(load.outcomes, *said)
+    assert set(load.outcomes) == {RIGHT}
+    assert load.outcomes[RIGHT] > 100
+    assert versions.digits()["4.0"] > 10  # of a fifth of three seconds; it never answered but as a canary
+    described = json.loads(versions.serving("models", "--json"))
+    assert {model["modelName"]: model["modelVersion"] for model in described} == {"mnist": OLD, "xor": "1.0"}
+
+
+def test_a_burst_waits_while_the_router_is_held_up(versions, seven):
+    """As it is on a busy machine; where its queue was full, they would be answered 503."""
+    with Load(f"{versions.url}/predictions/mnist", seven, rate=1000) as load:
+        with versions.held_up(ROUTER):
+            time.sleep(3)
+    assert set(load.outcomes) == {RIGHT}
+    assert sum(outcome.took_s > 0.3 for outcome in load.all) > 600
+
+
+def test_every_route_without_a_version_is_split_and_every_other_is_not(versions, seven):
+    versions.canary(50, seven)
+    for path in ROUTES:
+        assert {versions.answering(path, seven) for _ in range(40)} == {OLD, NEW}, path
+    for version in (OLD, NEW):
+        for verb in ("predictions", "explanations"):
+            assert {versions.answering(f"/{verb}/mnist/{version}", seven) for _ in range(20)} == {version}
+    assert "predictions" in versions.ask("/predictions/xor", json.dumps({"instances": [[0, 1]]}))
+
+
+def test_the_canary_gets_its_share_and_both_versions_are_measured(versions, seven):
+    versions.canary(20, seven)
+    time.sleep(2)  # workers report once a second what they were asked
+    before = versions.digits()
+    with Load(f"{versions.url}/predictions/mnist", seven) as load:
+        versions.serving("canary", "status", "--seconds", "6")
+    assert set(load.outcomes) == {RIGHT}
+    asked = len(load.all)
+    wait_for(lambda: (versions.digits() - before).total() >= asked)
+    counted = versions.digits() - before
+    assert counted.total() == asked  # each was answered once
+    assert counted[NEW] == pytest.approx(0.2 * asked, abs=five_sigma(asked, 0.2))
+    status = json.loads(versions.serving("canary", "status", "--json"))
+    assert list(status) == [OLD, NEW]
+    assert status[OLD]["confidence"] > status[NEW]["confidence"]
+
+
+def five_sigma(count, share):
+    return 5 * math.sqrt(count * share * (1 - share))
+
+
+def test_what_a_canary_cannot_answer_the_other_version_does(versions, seven):
+    """Even before the gateway hears that it is gone."""
+    versions.canary(99, seven)
+    with versions.held_up(WATCH):
+        for loss in (("scale", "mnist", "0", "--version", NEW), ("unregister", "mnist", NEW)):
+            versions.serving(*loss)
+            assert {versions.answering(path, seven) for path in ROUTES for _ in range(10)} == {OLD}
+        assert f"99% {NEW};" in versions.told()
+    wait_for(lambda: f"99% {NEW};" not in versions.told())
+
+
+def test_of_two_servers_the_one_that_has_it_answers_its_share_of_all_and_can_be_restarted(service, versions, seven):
+    versions.canary(50, seven)
+    with running(service, "torchserve", "--network-alias=versions", TMP):
+        versions.wait_for(2)
+        answered = Counter(versions.answering("/predictions/mnist", seven) for _ in range(200))
+        assert answered[NEW] == pytest.approx(100, abs=five_sigma(200, 0.5))
+        with Load(f"{versions.url}/predictions/mnist", seven, rate=100) as load:
+            docker("restart", "--time", "40", versions.torchserve)
+            wait_for(lambda: f"50% {NEW};" in versions.told(), 60)
+        assert set(load.outcomes) == {RIGHT}
+    versions.wait_for(1)
+
+
+def test_without_a_store_that_can_be_written_it_is_refused(service):
+    (torchserve,) = service.containers("torchserve")
+    command = ("python", "-m", "serving", "canary", "model_store/mnist.mar", "--percent", "5")
+    done = subprocess.run(["docker", "exec", torchserve, *command], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "model_store cannot be written, so nothing could be kept there" in done.stderr
+
+
+LIAR = """
+import http.server, itertools, json
+lies = [
+    {"version": "2.0; } }", "percent": 10},
+    {"version": "2.0", "percent": 100},
+    {"version": "2.0", "percent": "10% 2.0; * 3.0"},
+    {"version": "2.0", "percent": 10, "more": "x" * 10_000},
+]
+answers = itertools.cycle(json.dumps({"status": "ready", "canary": lie}).encode() for lie in lies)
+class Liar(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(next(answers))
+http.server.HTTPServer(("", 8090), Liar).serve_forever()
+"""
+
+
+def test_a_server_that_lies_writes_nothing_into_the_gateways_configuration(service):
+    with running(service, "torchserve", "--entrypoint=python", "--network-alias=liar", command=("-c", LIAR)):
+        with running(service, "gateway", "--env=TORCHSERVE=liar", "--tmpfs=/tmp:mode=1777") as gateway:
+            told = set()
+            wait_for(lambda: told.add(docker("exec", gateway, "cat", STATE)) or len(told) == 2)
+    assert all('split_clients $request_id $canary { * ""; }' in text for text in told)
+    # Ready with each lie but the one that is too long, and not ready before the liar listens and with that one.
+    assert {text[-13:] for text in told} == {"default 0; }\n", "default 1; }\n"}

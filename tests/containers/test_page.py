@@ -1,0 +1,76 @@
+"""The page through the gateway: what tests/web shows of it is true behind nginx too, and with a key."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.containers.conftest import own_gateway
+from tests.support.browser import TOUCH, assert_reads, draw_with_finger, draw_with_mouse
+
+pytestmark = [pytest.mark.docker, pytest.mark.browser]
+
+
+@pytest.fixture
+def address(service):
+    """Return the address of the page."""
+    return service.url
+
+
+@pytest.fixture(scope="module")
+def locked(service):
+    """Run a second gateway, which wants a key. Returns its address."""
+    with own_gateway(service, "--env=API_KEY=Right-key_1") as url:
+        yield url
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_a_digit_drawn_with_the_mouse_is_read(open_page, digit):
+    page = open_page()
+    draw_with_mouse(page, digit)
+    assert_reads(page, digit)
+
+
+@pytest.mark.parametrize("digit", [2, 5, 9])
+def test_a_digit_drawn_with_a_finger_on_a_phone_is_read(open_page, digit):
+    page = open_page(locale="ko-KR", **TOUCH)
+    draw_with_finger(page, digit)
+    assert_reads(page, digit)
+
+
+def test_a_file_is_read(open_page, root):
+    page = open_page()
+    page.locator("#file").set_input_files(root / "model/mnist/samples/5.png")
+    assert_reads(page, 5)
+
+
+@pytest.mark.parametrize(
+    ("language", "wanted", "wrong", "send"),
+    [
+        ("en-US", "This server wants an API key.", "That is not the key.", "Send"),
+        ("ko-KR", "이 서버에는 API 키가 필요합니다.", "맞는 키가 아닙니다.", "보내기"),
+    ],
+)
+def test_the_key_is_asked_for_and_kept_for_this_tab(open_page, locked, language, wanted, wrong, send):
+    # Without TLS, and not at this machine's own name, Chromium leaves that header out and says so.
+    page = open_page(expected=(401, "Cross-Origin-Opener-Policy header has been ignored"), at=locked, locale=language)
+    draw_with_mouse(page, 7)
+    page.locator("#locked").get_by_text(wanted).wait_for()
+    page.locator("#key:focus").wait_for()
+    page.keyboard.type("right-key_1")
+    page.keyboard.press("Enter")
+    page.locator("#locked").get_by_text(wrong).wait_for()
+    page.locator("#key:focus").wait_for()
+    page.get_by_label(wrong).fill("Right-key_1")
+    page.get_by_role("button", name=send).click()
+    assert_reads(page, 7)
+    page.reload()
+    draw_with_mouse(page, 4)
+    assert_reads(page, 4)
+    assert page.evaluate("JSON.stringify({...localStorage})").count("Right-key_1") == 0
+
+
+def test_the_gateways_headers_reach_every_file(service, http, root):
+    for file in (root / "web").iterdir():
+        headers = http.get(f"{service.url}/{file.name}").headers
+        assert "default-src 'none'" in headers["Content-Security-Policy"], file.name
+        assert headers["Cache-Control"] == "no-cache", file.name

@@ -1,0 +1,120 @@
+"""Servers stop, are restarted and die, and nobody's request is lost but to a server that was killed."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import pytest
+
+from serving.torchserve.supervisor import LOG, PROVEN_S
+from tests.containers.conftest import docker
+from tests.containers.load import Load
+from tests.support.load import RIGHT
+from tests.support.load import Load as ConstantLoad
+
+pytestmark = pytest.mark.docker
+RECOVERY_S = 20.0  # that it comes back; how soon is in docs/faults.md
+KILL_JAVA = "import psutil; [p.kill() for p in psutil.process_iter() if p.name() == 'java']"
+
+
+@pytest.mark.fault
+def test_stopped_under_load_it_answers_all_that_it_took(service, seven, record_fault):
+    (torchserve,) = service.containers("torchserve")
+    try:
+        with Load(f"{service.url}/predictions/mnist", seven, seconds=10) as load:
+            time.sleep(3)
+            began = time.monotonic()
+            docker("stop", "--time", "40", torchserve)
+            took_s = time.monotonic() - began
+        # Then there is no server, and the gateway says so.
+        assert set(load.outcomes) == {"200:7", "503"}
+        assert load.outcomes["200:7"] > 500
+        assert took_s < 15
+        assert service.inspect(torchserve)["State"]["ExitCode"] == 0
+        does = "answers what it took, ends with 0; without a server the gateway says 503"
+        record_fault("SIGTERM to the only server", does, {RIGHT: load.outcomes["200:7"], "503": load.outcomes["503"]})
+    finally:
+        docker("start", torchserve)
+        service.wait_for(1)
+
+
+@pytest.mark.fault
+def test_one_of_three_restarted_under_load_costs_nobody_anything(service, seven, record_fault):
+    service.up(replicas=3)
+    try:
+        with Load(f"{service.url}/predictions/mnist", seven, seconds=25) as load:
+            time.sleep(2)
+            docker("restart", "--time", "40", service.containers("torchserve")[1])
+            service.wait_for(3)
+        assert set(load.outcomes) == {"200:7"}
+        assert load.outcomes["200:7"] > 3000
+        record_fault("one of three servers is restarted", "the others answer", {RIGHT: load.outcomes["200:7"]})
+    finally:
+        service.up(replicas=1)
+
+
+@pytest.mark.fault
+def test_when_torchserve_dies_it_is_started_anew_in_its_container(service, seven, record_fault):
+    (torchserve,) = service.containers("torchserve")
+    restarts = service.inspect(torchserve)["RestartCount"]
+    time.sleep(PROVEN_S)
+    with ConstantLoad(f"{service.url}/predictions/mnist", seven, rate=100) as load:
+        time.sleep(1)
+        docker("exec", torchserve, "python", "-c", KILL_JAVA)
+        wait_until_whole(load)
+    failed = [outcome.sent_s for outcome in load.failed]
+    whole_s = max(failed) - min(failed)
+    does = "it is started anew; meanwhile the gateway says 503 and when to come again"
+    record_fault("the only server's Java is killed (-9)", does, load.outcomes, whole_s)
+    assert set(load.outcomes) == {RIGHT, "503"}
+    assert whole_s < RECOVERY_S
+    assert "TorchServe ended by itself" in docker("logs", torchserve)
+    assert service.inspect(torchserve)["RestartCount"] == restarts
+
+
+@pytest.mark.fault
+def test_when_it_dies_again_at_once_the_container_ends_and_is_restarted(service, seven, record_fault):
+    (torchserve,) = service.containers("torchserve")
+    restarts = service.inspect(torchserve)["RestartCount"]
+    with ConstantLoad(f"{service.url}/predictions/mnist", seven, rate=100) as load:
+        while service.inspect(torchserve)["RestartCount"] == restarts:
+            with contextlib.suppress(AssertionError):  # while there is no container
+                docker("exec", torchserve, "python", "-c", KILL_JAVA)
+        wait_until_whole(load)
+    failed = [outcome.sent_s for outcome in load.failed]
+    does = "its container ends and is restarted"
+    record_fault("Java is killed again and again", does, load.outcomes, max(failed) - min(failed))
+    assert set(load.outcomes) <= {RIGHT, "503"}
+
+
+def wait_until_whole(load):
+    """Return when requests have failed, and the last hundred no longer."""
+    end = time.monotonic() + 60
+    while not load.failed or any(outcome.what != RIGHT for outcome in load.all[-100:]):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_the_log_in_memory_is_bounded_and_goes_on_at_dockers(service):
+    (torchserve,) = service.containers("torchserve")
+    flood = "for i in range(30): print('x' * 999 + chr(10), end='', file=log); log.write(('y' * 99 + chr(10)) * 10_000)"
+    script = f"log = open('{LOG}', 'a')\n{flood}\nprint('the end', file=log)"
+    docker("exec", torchserve, "python", "-c", script)
+    end = time.monotonic() + 30
+    while "the end" not in docker("logs", "--tail", "100", torchserve):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    time.sleep(1)
+    size = int(docker("exec", torchserve, "stat", "-c", "%s", str(LOG)))
+    assert size < 9 << 20
+
+
+def test_the_gateway_ends_in_order(service):
+    (gateway,) = service.containers("gateway")
+    try:
+        docker("stop", gateway)
+        assert service.inspect(gateway)["State"]["ExitCode"] == 0
+    finally:
+        docker("start", gateway)
+        service.wait_for(1)

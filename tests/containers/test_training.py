@@ -1,0 +1,74 @@
+"""Two containers train one net as the pods of kubernetes/overlays/training do: its arguments, names and confinement."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import pytest
+import yaml
+
+from tests.containers.conftest import CERTIFICATES, docker
+
+pytestmark = pytest.mark.docker
+IMAGE = f"mnist-test-training-{os.getpid()}"
+
+
+@pytest.fixture
+def image(service, mnist_root):
+    """Build the training image upon the one that serves."""
+    raw = service.source / "data/MNIST/raw"
+    shutil.copytree(mnist_root / "MNIST/raw", raw, ignore=shutil.ignore_patterns("*.gz"), dirs_exist_ok=True)
+    serving = f"--build-arg=SERVING_IMAGE={service.image('torchserve')}"
+    secret = [f"--secret=id=ca,src={CERTIFICATES}"] if CERTIFICATES.is_file() else []
+    file = service.source / "docker/training/Dockerfile"
+    docker("build", "--tag", IMAGE, serving, *secret, "--file", str(file), str(service.source), timeout_s=300)
+    yield IMAGE
+    docker("rmi", "--force", IMAGE)
+
+
+@pytest.fixture
+def pod(root):
+    documents = yaml.safe_load_all((root / "kubernetes/overlays/training/job.yaml").read_bytes())
+    return next(d for d in documents if d["kind"] == "Job")["spec"]["template"]["spec"]
+
+
+@pytest.fixture
+def network():
+    name = f"mnist-test-training-{os.getpid()}"
+    docker("network", "create", name)
+    yield name
+    docker("network", "rm", name)
+
+
+def start(image, pod, network, folder, index):
+    """Start the pod of that index, for one epoch."""
+    (container,) = pod["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    name = f"training-{index}"
+    arguments = [a.replace("$(JOB_COMPLETION_INDEX)", str(index)) for a in container["args"]]
+    options = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs=/tmp:size=64m,mode=1777"]
+    options += [f"--network={network}", f"--hostname={name}", f"--network-alias={name}.{pod['subdomain']}"]
+    options += [f"--env={variable['name']}={variable['value']}" for variable in container["env"]]
+    options += [f"--user={pod['securityContext']['runAsUser']}", f"--volume={folder}:/weights"]
+    return docker("run", "--detach", *options, image, *arguments, "--epochs=1").strip()
+
+
+def test_two_machines_train_one_net(image, pod, network, tmp_path):
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    folder.chmod(0o777)
+    containers = [start(image, pod, network, folder, index) for index in (1, 0)]  # the first may come last
+    try:
+        codes = [docker("wait", container, timeout_s=300).strip() for container in containers]
+        logs = [docker("logs", container, stderr_too=True) for container in containers]
+        assert codes == ["0", "0"], "\n".join(logs)
+    finally:
+        docker("rm", "--force", *containers)
+    assert "epoch 1/1" in logs[1]
+    assert "epoch" not in logs[0]
+    assert {path.name for path in folder.iterdir()} == {"mnist.pt", "mnist.json"}
+    report = json.loads((folder / "mnist.json").read_bytes())
+    assert report["processes"] == len(containers)
+    assert report["test"]["accuracy"] > 0.95

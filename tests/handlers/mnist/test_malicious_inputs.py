@@ -1,0 +1,75 @@
+"""No body costs more than bounded memory and time, whatever it claims, repeats or hides; and each has its answer."""
+
+from __future__ import annotations
+
+import multiprocessing
+
+import numpy as np
+import pytest
+
+from tests.handlers.resource_usage import of
+from tests.payloads.malicious import arrays, image_files, images, messages
+from tests.payloads.malicious.limits import BODY_LIMIT
+from tests.payloads.valid_edge_cases import SEVENS
+from tests.support.assertions import npy
+
+MAX_MB = 512
+MAX_S = 10.0  # of the CPU, for slow machines; where this was written, nothing took more than 2.8
+MAX_SENTENCE = 700
+GIVE_UP_S = 120
+REFUSED = {**images.REFUSED, **messages.REFUSED, **arrays.REFUSED}
+
+
+@pytest.fixture(scope="module")
+def cost():
+    """Return a function that reads a body in a new process, forked from one that has imported all."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.handlers.resource_usage"])
+    with context.Pool(1, maxtasksperchild=1) as pool:
+        yield lambda body: pool.apply_async(of, (body,)).get(GIVE_UP_S)
+
+
+def assert_bounded(cost):
+    assert cost.peak_mb < MAX_MB
+    assert cost.cpu_s < MAX_S
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_is_refused_at_bounded_cost(cost, name):
+    make, words = REFUSED[name]
+    body = make()
+    assert len(body) <= BODY_LIMIT
+    seen = cost(body)
+    assert words in seen.refusal
+    assert len(seen.refusal) < MAX_SENTENCE
+    assert_bounded(seen)
+
+
+@pytest.mark.parametrize("name", SEVENS)
+def test_the_seven_in_it_is_read_at_bounded_cost(cost, mnist, name):
+    body = SEVENS[name]()
+    assert len(body) <= BODY_LIMIT
+    seen = cost(body)
+    assert seen.refusal == ""
+    assert mnist.body(npy(seen.pixels)).json["predictions"][0]["digit"] == 7
+    assert_bounded(seen)
+
+
+@pytest.mark.parametrize("name", arrays.ODD)
+def test_an_odd_array_of_digits_is_taken_as_it_is(cost, name):
+    make, count = arrays.ODD[name]
+    seen = cost(make())
+    assert seen.refusal == ""
+    assert seen.pixels.shape == (count, 784)
+    assert_bounded(seen)
+
+
+def test_there_are_as_many_as_the_document_says(root):
+    count = len(REFUSED) + len(SEVENS) + len(arrays.ODD)
+    assert f"{count} hostile bodies" in (root / "docs/attacks.md").read_text()
+
+
+def test_what_is_large_is_seen_by_the_measure(cost):
+    seen = cost(image_files.deep_tiff(np.full((4096, 4096), 1, np.int32)))
+    assert seen.peak_mb > 64  # of its pixels alone
+    assert seen.cpu_s > 0.05

@@ -1,0 +1,235 @@
+"""What the manifests say is what the images, compose and the project say."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from ts.model_server import load_properties
+
+from serving.torchserve import supervisor
+
+DOCKERFILES = {"torchserve": "docker/Dockerfile", "gateway": "docker/gateway/Dockerfile"}
+
+
+def dockerfile(root, name):
+    return (root / DOCKERFILES[name]).read_text()
+
+
+def ports(parts):
+    return {part.get("containerPort", part.get("port")) for part in parts}
+
+
+def seconds(text):
+    return int(text.removesuffix("s"))
+
+
+def in_mib(size):
+    """Compose's 3g is Kubernetes' 3Gi."""
+    number, unit = re.fullmatch(r"(\d+)([gmGM])i?", size).groups()
+    return int(number) * (1024 if unit.lower() == "g" else 1)
+
+
+def in_cores(cpu):
+    return int(cpu[:-1]) / 1000 if cpu.endswith("m") else float(cpu)
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_ports_are_those_of_the_image(root, cpu, name):
+    exposed = re.search(r"^EXPOSE (.*)", dockerfile(root, name), re.MULTILINE)[1]
+    assert ports(cpu.container(name)["ports"]) == {int(port) for port in exposed.split()}
+
+
+def test_torchserves_ports_are_those_of_its_configuration(root, cpu):
+    settings = load_properties(str(root / "config.properties"))
+    named = {port["name"]: port["containerPort"] for port in cpu.container("torchserve")["ports"]}
+    assert named == {
+        "inference": urlsplit(settings["inference_address"]).port,
+        "metrics": urlsplit(settings["metrics_address"]).port,
+        "health": supervisor.HEALTH_PORT,
+    }
+
+
+def test_the_gateway_finds_torchserve_where_it_looks(root, cpu):
+    watch = (root / "docker/gateway/discover-upstreams").read_text()
+    service = cpu.one("Service", re.search(r"TORCHSERVE:-(\w+)", watch)[1])["spec"]
+    assert service["clusterIP"] == "None"
+    asked = {int(port) for port in re.findall(r"\$address:(\d+)", watch)}
+    assert ports(service["ports"]) == asked == {8080, 8090}
+
+
+def test_outside_sees_the_port_that_compose_publishes(cpu, compose):
+    (published,) = compose["gateway"]["ports"]
+    services = [r["spec"] for r in cpu.all if r["kind"] == "Service" and r["spec"].get("clusterIP") != "None"]
+    (service,) = services
+    assert ports(service["ports"]) == {int(published.rsplit(":", 1)[1])}
+
+
+def test_the_network_lets_through_what_is_asked_and_nothing_else(rendered):
+    policies = {r["metadata"]["name"]: r["spec"] for r in rendered["monitoring"].all if r["kind"] == "NetworkPolicy"}
+    assert policies["nothing"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert set(policies) == {"nothing", "torchserve", "gateway", "metrics"}
+    (entry,) = policies["torchserve"]["ingress"]
+    assert entry["from"] == [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "gateway"}}}]
+    to_torchserve, to_dns = policies["gateway"]["egress"]
+    assert ports(entry["ports"]) == ports(to_torchserve["ports"]) == {8080, 8090}
+    assert ports(to_dns["ports"]) == {53}
+    assert ports(policies["gateway"]["ingress"][0]["ports"]) == {8000}
+    assert ports(policies["metrics"]["ingress"][0]["ports"]) == {8082, 8001}
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_pods_are_confined_as_compose_confines_them(root, cpu, compose, name):
+    pod, container_ = cpu.pod(name), cpu.container(name)
+    uid, gid = re.search(r"^USER (\d+):(\d+)", dockerfile(root, name), re.MULTILINE).groups()
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": int(uid),
+        "runAsGroup": int(gid),
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert container_["securityContext"] == {
+        "readOnlyRootFilesystem": compose[name]["read_only"],
+        "capabilities": {"drop": compose[name]["cap_drop"]},
+        "allowPrivilegeEscalation": "no-new-privileges:true" not in compose[name]["security_opt"],
+    }
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_memory_is_what_compose_gives(cpu, compose, name):
+    assert in_mib(cpu.container(name)["resources"]["limits"]["memory"]) == in_mib(compose[name]["mem_limit"])
+    (tmpfs,) = compose[name]["tmpfs"]
+    volume = next(v["emptyDir"] for v in cpu.pod(name)["volumes"] if v["name"] == "tmp")
+    assert volume["medium"] == "Memory"
+    assert in_mib(volume["sizeLimit"]) == in_mib(re.search(r"size=(\w+)", tmpfs)[1])
+
+
+def test_pods_have_as_long_to_end_as_containers(cpu, compose):
+    grace = cpu.pod("torchserve")["terminationGracePeriodSeconds"]
+    assert grace == seconds(compose["torchserve"]["stop_grace_period"])
+    assert grace > supervisor.DRAIN_TIMEOUT_S
+    _, pause = cpu.container("gateway")["lifecycle"]["preStop"]["exec"]["command"]
+    rest = cpu.pod("gateway")["terminationGracePeriodSeconds"] - int(pause)
+    assert rest == seconds(compose["gateway"]["stop_grace_period"])
+
+
+def test_the_gateways_limits_are_those_of_compose(cpu, compose):
+    settings = {variable["name"]: variable["value"] for variable in cpu.container("gateway")["env"]}
+    assert settings == {name: str(compose["gateway"]["environment"][name]) for name in settings}
+
+
+def test_the_key_lies_where_the_gateway_looks(root, cpu):
+    folder = next(m["mountPath"] for m in cpu.container("gateway")["volumeMounts"] if m["name"] == "api-key")
+    assert f"{folder}/api_key" in (root / "docker/gateway/entrypoint").read_text()
+
+
+def test_probes_wait_as_long_as_the_images_health_checks(root, cpu):
+    probes = cpu.container("torchserve")
+    health = {"interval": "periodSeconds", "timeout": "timeoutSeconds", "retries": "failureThreshold"}
+    check = dict(re.findall(r"--([a-z-]+)=(\d+)", dockerfile(root, "torchserve")))
+    assert {name: probes["readinessProbe"][field] for name, field in health.items()} == {
+        name: int(check[name]) for name in health
+    }
+    start = probes["startupProbe"]
+    assert start["httpGet"] == probes["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "health"}
+    assert probes["livenessProbe"]["httpGet"] == {"path": "/live", "port": "health"}
+    assert start["periodSeconds"] * start["failureThreshold"] >= int(check["start-period"])
+    settings = yaml.safe_load((root / "model/mnist/model-config.yaml").read_bytes())
+    assert start["periodSeconds"] * start["failureThreshold"] > settings["startupTimeout"]
+
+
+def test_no_server_is_taken_away_before_the_gateways_know_the_new_one(cpu):
+    for name in DOCKERFILES:
+        assert cpu.one("Deployment", name)["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+        assert cpu.one("PodDisruptionBudget", name)["spec"]["maxUnavailable"] == 1
+    assert cpu.one("Deployment", "torchserve")["spec"]["minReadySeconds"] > 30  # of which an answer of DNS may be old
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_a_pod_asks_for_more_cpu_than_makes_the_autoscaler_act(cpu, name):
+    """On a full node a pod gets what it asks for. Kubernetes acts beyond a tenth above the target."""
+    (metric,) = cpu.one("HorizontalPodAutoscaler", name)["spec"]["metrics"]
+    target = in_cores(metric["resource"]["target"]["averageValue"])
+    assert in_cores(cpu.container(name)["resources"]["requests"]["cpu"]) > 1.1 * target
+
+
+def test_kserve_scales_at_the_same_cpu(cpu, rendered):
+    (metric,) = cpu.one("HorizontalPodAutoscaler", "torchserve")["spec"]["metrics"]
+    (runtime,) = rendered["kserve"].one("ServingRuntime", "mnist-torchserve")["spec"]["containers"]
+    share = rendered["kserve"].one("InferenceService", "mnist")["spec"]["predictor"]["scaleTarget"] / 100
+    assert share * in_cores(runtime["resources"]["requests"]["cpu"]) == in_cores(
+        metric["resource"]["target"]["averageValue"]
+    )
+
+
+def test_every_image_is_of_the_projects_version(root, rendered):
+    version = re.search(r'^version = "(.*)"', (root / "pyproject.toml").read_text(), re.MULTILINE)[1]
+    images = set(re.findall(r"'image': '([^']*)'", str([m.all for m in rendered.values()])))
+    assert images == {f"mnist-{name}:{version}" for name in ("torchserve", "gateway", "training")}
+
+
+def test_on_a_gpu_it_asks_for_what_compose_asks(root, rendered):
+    gpu = rendered["gpu"].container("torchserve")
+    compose_gpu = yaml.safe_load((root / "docker/compose.gpu.yaml").read_bytes())["services"]["torchserve"]
+    assert {v["name"]: v["value"] for v in gpu["env"]} == compose_gpu["environment"]
+    (device,) = compose_gpu["deploy"]["resources"]["reservations"]["devices"]
+    assert gpu["resources"]["limits"]["nvidia.com/gpu"] == device["count"] == 1
+
+
+def test_without_one_it_takes_none(cpu):
+    assert {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"} in cpu.container("torchserve")["env"]
+
+
+def test_a_fetched_archive_covers_the_one_that_the_image_serves(root, rendered, cpu):
+    pod, served = rendered["fetched"].pod("torchserve"), rendered["fetched"].container("torchserve")
+    (fetch,) = pod["initContainers"]
+    assert fetch["image"] == served["image"]
+    assert fetch["securityContext"] == served["securityContext"]
+    *_, target = fetch["args"]
+    (written,) = fetch["volumeMounts"]
+    (read,) = [mount for mount in served["volumeMounts"] if mount["name"] == written["name"]]
+    assert target == f"{written['mountPath']}/{read['subPath']}"
+    settings = load_properties(str(root / "config.properties"))
+    assert read["mountPath"] == f"/app/{settings['model_store']}/{settings['load_models'].split(',')[0]}"
+    assert read["readOnly"]
+    without = [mount for mount in served["volumeMounts"] if mount != read]
+    assert {**served, "volumeMounts": without} == cpu.container("torchserve")
+
+
+def test_as_many_pods_train_as_meet_and_only_they_connect(rendered):
+    training = rendered["training"]
+    job, (service,) = training.one("Job", "training")["spec"], [r for r in training.all if r["kind"] == "Service"]
+    pod = job["template"]["spec"]
+    (container,) = pod["containers"]
+    options = dict(re.findall(r"--([a-z-]+)=(\S+)", " ".join(container["args"])))
+    assert job["completionMode"] == "Indexed"
+    assert job["completions"] == job["parallelism"] == int(options["nnodes"])
+    assert options["master-addr"] == f"training-0.{pod['subdomain']}"
+    assert pod["subdomain"] == service["metadata"]["name"]
+    assert service["spec"]["publishNotReadyAddresses"]
+    assert service["spec"]["selector"].items() <= job["template"]["metadata"]["labels"].items()
+    (policy,) = (r["spec"] for r in training.all if r["kind"] == "NetworkPolicy")
+    (peer,) = policy["ingress"][0]["from"]
+    assert peer["podSelector"]["matchLabels"] == service["spec"]["selector"]
+    assert "--recipe=best" in container["args"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert options["out"].startswith(f"{mounts['weights']}/")
+    assert container["securityContext"] == rendered["cpu"].container("torchserve")["securityContext"]
+
+
+def test_kserve_runs_the_container_of_the_deployment(rendered, cpu):
+    (ours,) = rendered["kserve"].one("ServingRuntime", "mnist-torchserve")["spec"]["containers"]
+    theirs = cpu.container("torchserve")
+    assert ports(ours["ports"]) == ports(theirs["ports"])
+    assert ours["ports"][0]["containerPort"] == 8080
+    for key in ("image", "env", "volumeMounts"):
+        assert ours[key] == theirs[key], key
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        named = {**ours[probe], "httpGet": {**ours[probe]["httpGet"], "port": "health"}}
+        assert ours[probe]["httpGet"]["port"] == supervisor.HEALTH_PORT
+        assert named == theirs[probe]
+    assert ours["resources"]["limits"]["memory"] == theirs["resources"]["limits"]["memory"]
+    assert ours["securityContext"] == {**theirs["securityContext"], **cpu.pod("torchserve")["securityContext"]}

@@ -1,0 +1,120 @@
+"""An archive is fetched whole and as its digest says, or not at all; the server is a real one that breaks as told."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import socket
+import threading
+
+import pytest
+
+from serving.deployment.archive_file import ArchiveError
+from serving.deployment.fetch_archive import TRIES, FetchError, fetch, main
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Answers with `content`, after it has failed as `failures` say: "cut" off half way, or with a status."""
+
+    def __init__(self, content):
+        self.content, self.failures, self.asked = content, [], 0
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.url = f"http://127.0.0.1:{self.server_port}/mnist-2.0.mar"
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        server = self.server
+        failure = server.failures[server.asked] if server.asked < len(server.failures) else None
+        server.asked += 1
+        self.send_response(failure if isinstance(failure, int) else 200)
+        self.send_header("Content-Length", str(len(server.content)))
+        self.end_headers()
+        self.wfile.write(server.content[: len(server.content) // (2 if failure else 1)])
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def server(archives):
+    with Server((archives / "mnist.mar").read_bytes()) as listening:
+        threading.Thread(target=listening.serve_forever, args=(0.01,)).start()
+        yield listening
+        listening.shutdown()
+
+
+@pytest.fixture
+def digest(server):
+    return hashlib.sha256(server.content).hexdigest()
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "mnist.mar"
+
+
+def test_the_right_archive_is_fetched_and_not_again(server, digest, target, capsys):
+    for _ in range(2):
+        assert main([server.url, digest, str(target)]) == 0
+        assert capsys.readouterr().out == f"{target} is mnist 1.0, {len(server.content):,} bytes\n"
+    assert target.read_bytes() == server.content
+    assert server.asked == 1
+
+
+def test_another_archive_than_the_digest_names_is_refused_and_what_was_there_stays(server, digest, target, capsys):
+    target.write_bytes(b"old")
+    assert main([server.url, "0" * 64, str(target)]) == 1
+    assert f"{server.url} has the SHA-256 {digest}, not {'0' * 64}" in capsys.readouterr().err
+    assert [path.read_bytes() for path in target.parent.iterdir()] == [b"old"]
+    assert server.asked == 1
+
+
+def test_what_was_cut_off_or_failed_for_now_is_fetched_anew(server, digest, target, capsys):
+    server.failures = ["cut", 503, "cut"]
+    assert fetch(server.url, digest, target, pause_s=0).version == "1.0"
+    assert target.read_bytes() == server.content
+    assert server.asked == 4
+    assert "HTTP 503 at try 2 of 5" in capsys.readouterr().err
+
+
+def test_an_archive_that_is_not_there_is_not_asked_for_again(server, digest, target):
+    server.failures = [404] * 9
+    with pytest.raises(FetchError, match=r"\(HTTP 404\); name an archive that is there"):
+        fetch(server.url, digest, target)
+    assert server.asked == 1
+
+
+def test_a_server_that_always_fails_is_given_up_and_nothing_is_left(server, digest, target):
+    server.failures = ["cut"] * 9
+    with pytest.raises(FetchError, match=f"could not be fetched in {TRIES} tries"):
+        fetch(server.url, digest, target, pause_s=0)
+    assert server.asked == TRIES
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_server_that_is_not_there_is_named(target):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/mnist.mar"
+    with pytest.raises(FetchError, match=r"\(ConnectionError\); is its server up"):
+        fetch(url, "0" * 64, target, pause_s=0)
+
+
+def test_what_is_no_archive_is_refused_though_its_digest_is_right(server, target):
+    server.content = b"<html>please log in</html>"
+    with pytest.raises(ArchiveError, match="not a model archive"):
+        fetch(server.url, hashlib.sha256(server.content).hexdigest(), target)
+    assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["file:///etc/passwd", "0" * 64], "is not a URL"),
+        (["http://127.0.0.1/x.mar", "sha256:" + "0" * 64], "is not a SHA-256"),
+    ],
+)
+def test_what_is_no_url_or_digest_is_said(arguments, complaint, target, capsys):
+    with pytest.raises(SystemExit):
+        main([*arguments, str(target)])
+    assert complaint in capsys.readouterr().err

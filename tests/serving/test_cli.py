@@ -1,0 +1,78 @@
+"""The command line against the real server."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from serving.cli.main import main
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+def run(server, capsys):
+    """Run a command and return its exit code and what it printed."""
+
+    def run_command(*arguments):
+        code = main(["--inference", server.inference, "--management", server.management, *arguments])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run_command
+
+
+def test_predict_shows_the_digit_and_its_probabilities(run, root, monkeypatch):
+    monkeypatch.chdir(root)
+    code, out, _ = run("predict", "model/mnist/samples/7.png")
+    assert code == 0
+    assert "model/mnist/samples/7.png: 7 (" in out
+    assert "█" in out
+
+
+def test_predict_json_is_json(run, root):
+    code, out, _ = run("predict", "--json", str(root / "model/mnist/samples/7.png"))
+    assert (code, json.loads(out)["digit"]) == (0, 7)
+
+
+def test_explain_draws_a_map(run, root):
+    code, out, _ = run("explain", str(root / "model/mnist/samples/7.png"))
+    assert code == 0
+    assert len(out.splitlines()) > 28
+
+
+def test_models_lists_both(run):
+    code, out, _ = run("models")
+    assert code == 0
+    assert "mnist" in out
+    assert "xor" in out
+    assert [model["modelName"] for model in json.loads(run("models", "--json")[1])] == ["mnist", "xor"]
+
+
+def test_describe_tells_the_accuracy(run):
+    code, out, _ = run("describe")
+    assert code == 0
+    assert "test_accuracy" in out
+
+
+def test_scale_changes_the_workers_of_a_model(run, client):
+    assert run("scale", "xor", "2")[0] == 0
+    assert len(client.describe("xor")["workers"]) == 2
+    assert run("scale", "xor", "1")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["predict", "nowhere.png"], "error: [Errno 2] No such file or directory: 'nowhere.png'"),
+        (["predict", __file__], "error: the "),
+        (["describe", "nobody"], "error: Model not found: nobody"),
+        (["register", "nobody.mar"], "error: there is no "),
+    ],
+)
+def test_what_fails_is_one_sentence_and_exit_code_1(run, arguments, sentence):
+    code, out, err = run(*arguments)
+    assert (code, out) == (1, "")
+    assert err.startswith(sentence)
+    assert err.count("\n") == 1

@@ -1,0 +1,39 @@
+"""Constant load of one digit, a 7, and what became of every single request."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from urllib.parse import urlsplit
+
+from benchmarks.load.constant_rate import RIGHT, Asked, ConstantLoad, Outcome, http_request
+
+
+def judge(status: int, body: bytes) -> str:
+    if status != 200:
+        return str(status)
+    return RIGHT if json.loads(body)["digit"] == 7 else "wrong"
+
+
+class Load(ConstantLoad):
+    """Posts a 7 to `url` `rate` times a second while the block runs; leaving it waits for the last answers.
+
+    `outcomes` counts "right", "wrong", the status of a refusal, and what is no answer.
+    """
+
+    def __init__(self, url: str, body: bytes, rate: float = 500, timeout_s: float = 30) -> None:
+        parts = urlsplit(url)
+        asked = Asked(http_request(parts.path, body, {"Content-Type": "image/png"}), judge)
+        super().__init__((parts.hostname or "", parts.port or 80), [asked], rate, timeout_s)
+        self.all: list[Outcome] = []
+
+    def note(self, outcome: Outcome) -> None:
+        self.all.append(outcome)
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        return Counter(outcome.what for outcome in self.all)
+
+    @property
+    def failed(self) -> list[Outcome]:
+        return [outcome for outcome in self.all if outcome.what != RIGHT]

@@ -1,0 +1,1 @@
+"""What training gives, as a page of pictures and tables: `python -m training.mnist.report`."""

@@ -1,1 +1,0 @@
-"""What training gives, as a page of pictures and tables: `python -m training.report`."""
