@@ -55,7 +55,7 @@ train: $(installed) ## Train both nets anew; RECIPE=study, fast or best; ARGUMEN
 	$(python) -m training.xor.train
 
 .PHONY: training-image
-training-image: $(installed) ## Build mnist-training upon the image of `make up`: training on several machines (kubernetes/README.md)
+training-image: $(installed) ## Build mnist-training upon the image of `make up`: training on several machines (docs/kubernetes.md)
 	$(python) -m training.mnist.data
 	docker build --tag mnist-training --secret id=ca,src=$(CA_CERTIFICATES) --file docker/training/Dockerfile .
 
