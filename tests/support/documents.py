@@ -12,7 +12,7 @@ KOREAN = ".ko.md"
 
 
 def find_documents() -> list[str]:
-    """Return the paths of all documents, relative to the root: those at the top level and in docs/, in both languages."""
+    """Return the paths of all documents in both languages, relative to the root: the top level and docs/."""
     return sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
 
 
