@@ -191,7 +191,7 @@ def test_torchserve_was_asked_for_predictions_alone(outcome):
 
 def test_there_are_as_many_tricks_as_security_says(root):
     count = len(PATHS) * len(METHODS) + len(REFUSED) + len(SMUGGLED) + len(HEADERS)
-    assert f"{count:,} attacks" in (root / "SECURITY.md").read_text()
+    assert f"{count:,} tricks" in (root / "SECURITY.md").read_text()
 
 
 def test_without_a_body_describe_tells_a_stranger_nothing(service):

@@ -66,7 +66,7 @@ def test_an_odd_array_of_digits_is_taken_as_it_is(cost, name):
 
 def test_there_are_as_many_as_the_document_says(root):
     count = len(REFUSED) + len(SEVENS) + len(arrays.ODD)
-    assert f"{count} malicious bodies" in (root / "docs/security-testing.md").read_text()
+    assert f"{count} hostile bodies" in (root / "docs/attacks.md").read_text()
 
 
 def test_what_is_large_is_seen_by_the_measure(cost):
