@@ -76,12 +76,14 @@ def test_the_examples_of_the_document_run(root, server, capsys, monkeypatch):
     monkeypatch.chdir(root)
     examples = re.findall(r"^```python\n(.*?)^```", (root / "docs/clients.md").read_text(), re.MULTILINE | re.DOTALL)
     for example in examples:
-        example = example.replace("http://127.0.0.1:8080", server.inference)
+        example = example.replace("Client()", f"Client({server.inference!r}, {server.management!r})")
         example = example.replace("127.0.0.1:8080", server.inference.removeprefix("http://"))
         example = example.replace("7070", server.environment["TS_GRPC_INFERENCE_PORT"])
         example = example.replace("7071", server.environment["TS_GRPC_MANAGEMENT_PORT"])
         exec(compile(example, "docs/clients.md", "exec"), {})  # noqa: S102
-    triton_says, inference, management = capsys.readouterr().out.splitlines()
+    *own, triton_says, inference, management = capsys.readouterr().out.splitlines()
+    assert own[0].startswith("7 0.9")
+    assert own[1:] == ["[1, 2]", "28 28"]
     assert triton_says.startswith("[7] 0.9")
     assert inference.startswith("7 0.9")
     assert management == "mnist 1.0 2"
