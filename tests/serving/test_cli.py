@@ -56,6 +56,12 @@ def test_describe_tells_the_accuracy(tsctl):
     assert "test_accuracy" in out
 
 
+def test_describe_shows_each_property_once(tsctl):
+    _, out, _ = tsctl("describe")
+    assert "customizedMetadata" not in out
+    assert out.count("test_accuracy") == 1
+
+
 def test_scale_changes_the_workers_of_a_model(tsctl, client):
     assert tsctl("scale", "xor", "2")[0] == 0
     assert len(client.describe("xor")["workers"]) == 2
