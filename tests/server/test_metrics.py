@@ -34,7 +34,7 @@ def scraped(server):
 
 @pytest.fixture
 def increments(server):
-    """Return a function that waits for the report of `requests` more and returns what has changed since the start."""
+    """Return a function that waits for the report of `requests` more and returns the increments."""
     before = settled(server)
 
     def since(count):

@@ -1,4 +1,4 @@
-"""Versions come and go under constant load, and no request is lost; what fails leaves the old version serving."""
+"""Deploy and roll back under constant load without losing a request; a failed deployment changes nothing."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def test_a_name_like_a_path_is_a_name(management, folder, name):
     assert ask(management, "POST", f"/models?url=xor.mar&model_name={written}&initial_workers=1")[0] == 200
     assert name in [model["modelName"] for model in json.loads(ask(management, "GET", "/models")[1])["models"]]
     assert state(management, folder)[1] == files
-    # TorchServe splits paths after it has decoded them: what has a slash in its name stays until it ends.
+    # TorchServe splits paths after it has decoded them: a model with a slash in its name cannot be removed.
     assert ask(management, "DELETE", f"/models/{written}")[0] == (404 if "/" in name else 200)
 
 
