@@ -59,7 +59,7 @@ class Versions:
 
     def canary(self, percent, seven):
         """Have a canary with that share, of which the gateway has heard."""
-        self.serving("canary", f"model_store/mnist-{NEW}.mar", "--percent", str(percent))
+        self.serving("canary", "start", f"model_store/mnist-{NEW}.mar", "--percent", str(percent))
         wait_for(lambda: f"{percent}% {NEW};" in self.told())
         for version in (OLD, NEW):
             self.sureness[version] = self.ask(f"/predictions/mnist/{version}", seven)["confidence"]

@@ -8,7 +8,7 @@ import pytest
 
 OWN = ("uv.txt", "serve.txt", "dev.txt", "train.txt", "scan.txt")
 PEERS = ("bentoml", "fastapi", "litserve", "mosec", "ray", "triton")
-FILES = (*(f"requirements/{name}" for name in OWN), *(f"benchmarks/requirements/{name}.txt" for name in PEERS))
+FILES = (*(f"requirements/{name}" for name in OWN), *(f"benchmarks/servers/requirements/{name}.txt" for name in PEERS))
 
 
 def pins(text):

@@ -34,7 +34,7 @@ def stubs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def over_grpc(server):
-    """Return the services' stubs, connected, and what makes a request to the first."""
+    """Return the connected stubs of the services, and a function that builds a prediction request."""
     import inference_pb2_grpc
     import management_pb2_grpc
     from inference_pb2 import PredictionsRequest
@@ -98,7 +98,7 @@ def test_grpc_takes_every_form_under_any_name(predicted, seven, test_images):
 
 
 def test_several_images_over_grpc_are_answered_in_the_order_of_their_names(predicted, test_images):
-    """What gRPC calls a map comes in any order."""
+    """The entries of a gRPC map come in any order."""
     images = {f"image{i}": png(pixels) for i, pixels in enumerate(test_images[:8])}
     expected = [predicted(image=image)["digit"] for image in images.values()]
     assert len(set(expected)) > 4
