@@ -46,12 +46,12 @@ def test_it_is_refused_at_bounded_cost(cost, name):
 
 
 @pytest.mark.parametrize("name", SEVENS)
-def test_the_seven_in_it_is_read_at_bounded_cost(cost, mnist, name):
+def test_the_seven_in_it_is_read_at_bounded_cost(cost, mnist_handler, name):
     body = SEVENS[name]()
     assert len(body) <= BODY_LIMIT
     seen = cost(body)
     assert seen.refusal == ""
-    assert mnist.body(npy(seen.pixels)).json["predictions"][0]["digit"] == 7
+    assert mnist_handler.body(npy(seen.pixels)).json["predictions"][0]["digit"] == 7
     assert_bounded(seen)
 
 
