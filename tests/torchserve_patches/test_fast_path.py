@@ -1,4 +1,4 @@
-"""The buffered reader of a worker's socket against TorchServe's own: the same requests, however they arrive."""
+"""The fast path reads the same requests, however they arrive, and writes the same responses as TorchServe's worker."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import pytest
 import ts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ts.context import Context
 from ts.protocol import otf_message_handler
+from ts.protocol.otf_message_handler import create_predict_response, encode_response_headers
 from ts.service import Service
 
-from handlers.messages import RawRequest, lowercase_headers
+from handlers.messages import STATUS_PHRASES, RawRequest, Response, lowercase_headers
 from torchserve_patches import fast_path
 
 END = struct.pack("!i", -1)
-EXCHANGED = ("_retrieve_buffer", "_retrieve_int", "_retrieve_request")
-ORIGINAL = {name: getattr(otf_message_handler, name) for name in EXCHANGED}
+REPLACED = ("_retrieve_buffer", "_retrieve_int", "_retrieve_request")
+ORIGINAL = {name: getattr(otf_message_handler, name) for name in REPLACED}
 
 
 def field(value):
@@ -91,16 +93,16 @@ def read_all(connection, count):
 
 
 def read_as_torchserve(*written):
-    """What TorchServe reads, and what a handler would be told of it."""
+    """Read messages with TorchServe's own functions; return each kind with the requests that a handler would see."""
     for name, function in ORIGINAL.items():
         setattr(otf_message_handler, name, function)
     return [
-        (kind, message if kind == b"L" else told(message))
+        (kind, message if kind == b"L" else raw_requests(message))
         for kind, message in read_all(Pieces(b"".join(written)), len(written))
     ]
 
 
-def told(batch):
+def raw_requests(batch):
     headers, parts, ids = Service.retrieve_data_for_inference(batch)
     return [
         RawRequest(ids[i], lowercase_headers(headers[i].get_request_properties()), parts[i]) for i in range(len(batch))
@@ -177,13 +179,67 @@ def test_a_real_socket_is_read_while_it_is_written():
         writer.join()
 
 
-def test_another_torchserve_is_read_its_own_way(monkeypatch):
+def test_another_torchserve_is_left_alone(monkeypatch):
     monkeypatch.setattr(ts, "__version__", "0.12.1")
     assert not install()
-    assert {name: getattr(otf_message_handler, name) for name in EXCHANGED} == ORIGINAL
+    assert {name: getattr(otf_message_handler, name) for name in REPLACED} == ORIGINAL
 
 
 def test_it_can_be_switched_off(monkeypatch):
     monkeypatch.setenv("SERVING_FAST_PATH", "false")
     assert not install()
-    assert {name: getattr(otf_message_handler, name) for name in EXCHANGED} == ORIGINAL
+    assert {name: getattr(otf_message_handler, name) for name in REPLACED} == ORIGINAL
+
+
+RESPONSES = [
+    Response(b'{"digit":7}'),
+    Response(b'{"error":"no"}', status=400, outcome="no_digit"),
+    Response(b"\x93NUMPY\xff\0", content_type="application/x-npy"),
+    Response("숫자".encode(), status=500, outcome="failed"),
+    Response(b""),
+]
+
+
+@pytest.fixture
+def batch():
+    return [RawRequest(f"id-{i}", {"explain": "False"}, {"body": b"x"}) for i in range(len(RESPONSES))]
+
+
+def test_responses_are_encoded_as_torchserve_encodes_them(batch, mnist_handler):
+    context: Context = mnist_handler.context
+    mnist_handler.batch([{"body": b"x"}] * len(batch))  # a context of this many requests
+    for i, response in enumerate(RESPONSES):
+        context.set_response_content_type(i, response.content_type)
+        context.set_response_status(response.status, STATUS_PHRASES[response.status], i)
+    ids = {i: request.id for i, request in enumerate(batch)}
+    expected = create_predict_response([r.body for r in RESPONSES], ids, "Prediction success", 200, context=context)
+    for response in RESPONSES:  # TorchServe writes the type twice, the second time as a header; the frontend needs one
+        headers = {"content-type": response.content_type}
+        expected = expected.replace(encode_response_headers(headers), encode_response_headers({}))
+    assert fast_path.encode_responses(batch, RESPONSES) == bytes(expected)
+
+
+def test_an_empty_batch_is_answered_too():
+    expected = create_predict_response([], {}, "Prediction success", 200)
+    assert fast_path.encode_responses([], []) == bytes(expected)
+
+
+def test_the_worker_sends_the_handlers_responses(batch):
+    fast_path.replace_predict(lambda taken: RESPONSES[: len(taken)])
+    assert Service.predict(None, batch) == fast_path.encode_responses(batch, RESPONSES)
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("broken"), MemoryError()])
+def test_a_handler_that_raises_is_answered_503_and_the_worker_lives(batch, fault, caplog):
+    def fail(_):
+        raise fault
+
+    fast_path.replace_predict(fail)
+    ids = {i: request.id for i, request in enumerate(batch)}
+    assert Service.predict(None, batch) == bytes(create_predict_response(None, ids, "Prediction failed", 503))
+    assert "a batch failed" in caplog.text
+
+
+def test_too_few_responses_fail_the_batch(batch):
+    fast_path.replace_predict(lambda _: RESPONSES[:1])
+    assert b"Prediction failed" in Service.predict(None, batch)
