@@ -68,7 +68,8 @@ class LoadedHandler:
         return self.body(json.dumps(message).encode(), "application/json", **headers)
 
 
-def _load(handler: Any, archive: Path, directory: Path) -> LoadedHandler:
+def load_handler(handler: Any, archive: Path, directory: Path) -> LoadedHandler:
+    """Unpack an archive into `directory` and initialize a handler with it; its metrics thread is ended."""
     with zipfile.ZipFile(archive) as files:
         files.extractall(directory)
     manifest = json.loads((directory / "MAR-INF/MANIFEST.json").read_text())
@@ -76,20 +77,20 @@ def _load(handler: Any, archive: Path, directory: Path) -> LoadedHandler:
     metrics.initialize_cache()
     context = Context(archive.stem, str(directory), manifest, 16, None, "0.12.0", metrics=metrics)
     handler.initialize(context)
-    handler.metrics.stop()  # else its thread would write into the logs of later tests
+    handler.metrics.stop()  # its thread would write into the logs of later tests
     return LoadedHandler(handler, context)
 
 
 @pytest.fixture(scope="session")
 def mnist_handler(archives: Path, tmp_path_factory: pytest.TempPathFactory) -> LoadedHandler:
     """Return the MNIST handler, loaded from its archive."""
-    return _load(MnistHandler(), archives / "mnist.mar", tmp_path_factory.mktemp("mnist"))
+    return load_handler(MnistHandler(), archives / "mnist.mar", tmp_path_factory.mktemp("mnist"))
 
 
 @pytest.fixture(scope="session")
 def xor_handler(archives: Path, tmp_path_factory: pytest.TempPathFactory) -> LoadedHandler:
     """Return the XOR handler, loaded from its archive."""
-    return _load(XORHandler(), archives / "xor.mar", tmp_path_factory.mktemp("xor"))
+    return load_handler(XORHandler(), archives / "xor.mar", tmp_path_factory.mktemp("xor"))
 
 
 @pytest.fixture

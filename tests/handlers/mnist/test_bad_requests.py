@@ -1,4 +1,4 @@
-"""What clients get wrong: each mistake is 400 with one sentence that names it and says what is accepted."""
+"""Bad requests: each is answered 400 with one sentence that names the fault and the accepted form."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import re
-import zlib
 
 import numpy as np
 import pytest
@@ -14,19 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from tests.payloads.malicious.image_files import png_claiming
 from tests.support.assertions import npy
-
-
-def chunk(kind, data):
-    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
-
-
-def png_claiming(width, height):
-    """Make a PNG of a few bytes whose header claims any size."""
-    header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, 0, 0, 0, 0])
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
-    )
 
 
 def tensor(shape, datatype, data):

@@ -1,10 +1,8 @@
-"""Image files of every format and mode become the same picture; what is damaged or too large is refused."""
+"""Image files of every format and mode decode to the same image; damaged and oversized files are refused."""
 
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 
 import cv2
 import numpy as np
@@ -16,6 +14,7 @@ from PIL import Image
 from handlers.errors import ClientError
 from handlers.mnist.preprocessing.decode import decode_image, decode_small_grayscale_png
 from handlers.mnist.preprocessing.pipeline import preprocess_image
+from tests.payloads.malicious.image_files import png_claiming
 from tests.support.image_factory import Gray, encoded, likeness, seven
 
 FORMATS = ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"]
@@ -70,22 +69,13 @@ def test_decoding_bounds_the_picture() -> None:
     assert max(decode_image(encoded(seven(2500, 1700))).shape) <= 1000
 
 
-def hollow_png(width: int, height: int) -> bytes:
-    """Claim a size and hold next to nothing."""
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    chunk = b"IHDR" + head
-    data = b"IDAT" + zlib.compress(bytes(1000))
-    chunks = [struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (chunk, data, b"IEND")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
 def test_each_fault_has_its_own_sentence() -> None:
     whole = encoded(seven(), "JPEG")
     faults = {
         b"": "empty",
         b"hello, world": "not an image",
         whole[: len(whole) // 2]: "cut off",
-        hollow_png(5000, 4000): "5000×4000 pixels",
+        png_claiming(5000, 4000): "5000×4000 pixels",
         encoded(np.full((50, 50), 255, np.uint8)): "no digit found",
     }
     for data, words in faults.items():
@@ -96,7 +86,7 @@ def test_each_fault_has_its_own_sentence() -> None:
 def test_a_size_beyond_the_limit_is_refused_before_decoding() -> None:
     for width, height in ((4097, 10), (10, 4097), (60000, 60000), (2**31 - 1, 2**31 - 1)):
         with pytest.raises(ClientError, match="pixels"):
-            preprocess_image(hollow_png(width, height))
+            preprocess_image(png_claiming(width, height))
 
 
 def test_a_jpeg_of_many_scans_is_refused() -> None:

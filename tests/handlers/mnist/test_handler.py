@@ -1,4 +1,4 @@
-"""The MNIST handler over whole batches: every form of request, every form of answer, one fault never another's."""
+"""The MNIST handler on whole batches: every form of request and response; a fault affects one request only."""
 
 from __future__ import annotations
 

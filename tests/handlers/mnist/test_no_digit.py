@@ -1,4 +1,4 @@
-"""What holds no digit is refused with a sentence, not answered with a guess."""
+"""Images without a digit are refused, not answered with a guess."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The digit in a picture comes out in MNIST's form; what is in it already passes bit for bit."""
+"""Preprocessing brings a digit to MNIST's form; an image in that form passes bit for bit."""
 
 from __future__ import annotations
 
