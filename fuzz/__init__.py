@@ -1,1 +1,1 @@
-"""Coverage-guided fuzzing of what reads requests: `make fuzz`."""
+"""Coverage-guided fuzzing of the request parsers: `make fuzz`."""

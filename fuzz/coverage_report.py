@@ -1,4 +1,4 @@
-"""Which lines and branches of the handlers the bodies in some folders reach: `python -m fuzz.coverage_report FOLDER…`."""
+"""Report the lines and branches of the handlers that some bodies reach: `python -m fuzz.coverage_report FOLDER…`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HANDLERS = Path(__file__).resolve().parent.parent / "handlers"
 
 
 def report(folders: Iterable[Path]) -> None:
-    """Read every body once more, without the fuzzer, and print a table."""
+    """Parse every body in the folders once, without the fuzzer, and print a table."""
     measured = coverage.Coverage(data_file=None, branch=True, include=[f"{HANDLERS}/*"], messages=False)
     with warnings.catch_warnings(), measured.collect():
         warnings.simplefilter("ignore")

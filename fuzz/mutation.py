@@ -1,7 +1,7 @@
-"""How libFuzzer's changes get past checksums and encodings, behind which they would otherwise change nothing.
+"""Mutate bodies so that libFuzzer's changes get past checksums and encodings.
 
-A changed PNG gets its checksums mended; JSON is changed inside one of its base64 images, or by a value in another's
-place, or as bytes.
+A PNG is changed chunk by chunk and its checksums are recomputed. JSON is changed inside one of its base64 images, by
+one of its values, or as bytes.
 """
 
 from __future__ import annotations
@@ -18,91 +18,95 @@ from typing import Any
 
 import atheris
 
-PNG = b"\x89PNG\r\n\x1a\n"
+from common.png import SIGNATURE, png_chunk
+
 NUMBERS = (-1, 0, 1, 2, 28, 255, 256, 784, 2**63, 10**25, 0.5, -0.0, 1e308)
 VALUES: tuple[Any, ...] = (*NUMBERS, None, True, "", "BYTES", "FP32", [], {}, [0] * 784)
 BASE64 = re.compile(rb'"([A-Za-z0-9+/]{40,}=*)"')
 
 
-def mutated(body: bytes, max_size: int, seed: int) -> bytes:
-    """One body made of another, the same for the same seed."""
-    chance = random.Random(seed)  # noqa: S311 - not for secrets
-    texts, way = list(BASE64.finditer(body)), chance.random()
-    if texts and way < 0.4:
-        return in_base64(body, chance.choice(texts), max_size, chance)
-    if body[:1] == b"{" and way < 0.8:
-        return in_json(body, max_size, chance)
-    if body.startswith(PNG):
-        return in_png(body, max_size, chance)
+def mutate(body: bytes, max_size: int, seed: int) -> bytes:
+    """Return a changed body of about `max_size` bytes at most; the same seed gives the same body."""
+    rng = random.Random(seed)  # noqa: S311 - not for secrets
+    texts, choice = list(BASE64.finditer(body)), rng.random()
+    if texts and choice < 0.4:
+        return mutate_base64(body, rng.choice(texts), max_size, rng)
+    if body[:1] == b"{" and choice < 0.8:
+        return mutate_json(body, max_size, rng)
+    if body.startswith(SIGNATURE):
+        return mutate_png(body, max_size, rng)
+    return mutate_bytes(body, max_size)
+
+
+def mutate_bytes(body: bytes, max_size: int) -> bytes:
+    """Change the body as libFuzzer does."""
     return bytes(atheris.Mutate(body, max_size))
 
 
-def in_base64(body: bytes, text: re.Match[bytes], max_size: int, chance: random.Random) -> bytes:
+def mutate_base64(body: bytes, text: re.Match[bytes], max_size: int, rng: random.Random) -> bytes:
+    """Change the image that is encoded in `text`, a part of the body."""
     try:
         image = base64.b64decode(text[1])
     except binascii.Error:
-        return bytes(atheris.Mutate(body, max_size))
-    room = max(1, (max_size - len(body)) * 3 // 4 + len(image) - 3)
-    image = mutated(image, room, chance.getrandbits(32))
+        return mutate_bytes(body, max_size)
+    max_image_size = max(1, (max_size - len(body)) * 3 // 4 + len(image) - 3)
+    image = mutate(image, max_image_size, rng.getrandbits(32))
     return body[: text.start(1)] + base64.b64encode(image) + body[text.end(1) :]
 
 
-def in_json(body: bytes, max_size: int, chance: random.Random) -> bytes:
-    """Put another value into the place of one, or leave it out."""
+def mutate_json(body: bytes, max_size: int, rng: random.Random) -> bytes:
+    """Replace or delete one value of a JSON message."""
     try:
         message = json.loads(body)
-        *_, (place, key) = itertools.islice(places(message), chance.randrange(1, 40))
-    except (ValueError, RecursionError):  # no JSON, or nothing in it
-        return bytes(atheris.Mutate(body, max_size))
-    if chance.random() < 0.2:
-        del place[key]
+        *_, (container, key) = itertools.islice(json_paths(message), rng.randrange(1, 40))
+    except (ValueError, RecursionError):  # not JSON, or nothing in it
+        return mutate_bytes(body, max_size)
+    if rng.random() < 0.2:
+        del container[key]
     else:
-        place[key] = chance.choice([*VALUES, place[key], [place[key]] * 2])
+        container[key] = rng.choice([*VALUES, container[key], [container[key]] * 2])
     return json.dumps(message, separators=(",", ":")).encode()[:max_size]
 
 
-def places(node: Any) -> Iterator[tuple[Any, Any]]:
-    """Each list or object in the message with each of its indices or keys, from the outside in."""
+def json_paths(node: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield each list or object in the message with each of its indexes or keys, breadth first."""
     waiting = [node]
-    for place in waiting:
-        for key, value in place.items() if isinstance(place, dict) else enumerate(place):
-            yield place, key
+    for container in waiting:
+        for key, value in container.items() if isinstance(container, dict) else enumerate(container):
+            yield container, key
             if isinstance(value, (dict, list)):
                 waiting.append(value)
 
 
-def in_png(body: bytes, max_size: int, chance: random.Random) -> bytes:
-    """Change one chunk, every second time what is packed in it, and mend all checksums."""
-    chunks = png_chunks(body)
+def mutate_png(body: bytes, max_size: int, rng: random.Random) -> bytes:
+    """Change one chunk, half the time its decompressed pixels, and recompute all checksums."""
+    chunks = split_png(body)
     if not chunks:
-        return bytes(atheris.Mutate(body, max_size))
-    i = chance.randrange(len(chunks))
+        return mutate_bytes(body, max_size)
+    i = rng.randrange(len(chunks))
     kind, data = chunks[i]
-    room = max(8, max_size - len(body) + len(data))
-    if kind == b"IDAT" and chance.random() < 0.5:
-        data = repacked(data, room)
-    elif chance.random() < 0.9:
-        data = bytes(atheris.Mutate(data, room))
+    max_data_size = max(8, max_size - len(body) + len(data))
+    if kind == b"IDAT" and rng.random() < 0.5:
+        data = mutate_idat(data, max_data_size)
+    elif rng.random() < 0.9:
+        data = mutate_bytes(data, max_data_size)
     else:
-        kind = (bytes(atheris.Mutate(kind, 4)) + b"    ")[:4]
+        kind = (mutate_bytes(kind, 4) + b"    ")[:4]
     chunks[i] = kind, data
-    return (PNG + b"".join(png_chunk(*chunk) for chunk in chunks))[:max_size]
+    return (SIGNATURE + b"".join(png_chunk(*chunk) for chunk in chunks))[:max_size]
 
 
-def repacked(data: bytes, room: int) -> bytes:
+def mutate_idat(data: bytes, max_size: int) -> bytes:
+    """Change the decompressed pixels and compress them again; return damaged data unchanged."""
     try:
-        return zlib.compress(bytes(atheris.Mutate(zlib.decompress(data), 4 * room)))
+        return zlib.compress(mutate_bytes(zlib.decompress(data), 4 * max_size))
     except zlib.error:
         return data
 
 
-def png_chunk(kind: bytes, data: bytes) -> bytes:
-    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
-
-
-def png_chunks(body: bytes) -> list[tuple[bytes, bytes]]:
-    """Kind and data of each chunk, as far as they can be told apart."""
-    chunks, at = [], len(PNG)
+def split_png(body: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the kind and data of each chunk, up to the first that is cut off before its data."""
+    chunks, at = [], len(SIGNATURE)
     while at + 8 <= len(body):
         end = at + 8 + int.from_bytes(body[at : at + 4], "big")
         chunks.append((body[at + 4 : at + 8], body[at + 8 : end]))

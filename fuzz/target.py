@@ -1,7 +1,11 @@
-"""What libFuzzer calls with one body after another, in a process of its own: `python -m fuzz` starts it.
+"""The function that libFuzzer calls with each body. `python -m fuzz` starts it in a process of its own.
 
-A body is a file as a client posts it, so whatever is found here can be sent with curl. Handlers must answer it with
-pixels or with a ClientError; any other exception, and whatever takes too long or too much memory, is a finding.
+A body is a file as a client posts it, so a crash can be sent with curl. The parsers must return pixels or raise a
+ClientError; any other exception, a timeout and excessive memory are crashes.
+
+python -m fuzz.target FILE
+
+runs one body and prints the traceback.
 """
 
 from __future__ import annotations
@@ -13,24 +17,24 @@ import warnings
 import atheris
 import numpy as np
 
-INSTRUMENTED_MODULES = ("handlers",)
+INSTRUMENTED_MODULES = ("handlers", "PIL")
 
-with atheris.instrument_imports(include=[*INSTRUMENTED_MODULES, "PIL"], enable_loader_override=False):
+with atheris.instrument_imports(include=[*INSTRUMENTED_MODULES], enable_loader_override=False):
     from handlers.errors import ClientError
     from handlers.mnist import request_parsing
 
-from fuzz.mutation import mutated  # noqa: E402 - after what is instrumented
+from fuzz.mutation import mutate  # noqa: E402 - after the instrumented modules
 
-MAX_SENTENCE = 500
+MAX_MESSAGE_BYTES = 500
 
 
 def check(body: bytes) -> None:
-    """Raise where the answer to this body would be anything but pixels of MNIST or one short sentence."""
+    """Raise AssertionError unless parsing gives pixels in range or a ClientError with one short sentence."""
     try:
         request = request_parsing.parse({"body": body}, {})
     except ClientError as error:
-        sentence = str(error)
-        assert 0 < len(sentence.encode()) <= MAX_SENTENCE, f"a refusal of {len(sentence)} characters"
+        message = str(error)
+        assert 0 < len(message.encode()) <= MAX_MESSAGE_BYTES, f"an error message of {len(message)} characters"
         return
     pixels = request.pixels
     assert pixels.ndim == 2
@@ -42,8 +46,8 @@ def check(body: bytes) -> None:
 
 def main() -> None:
     warnings.simplefilter("ignore")  # Pillow's, about damaged files
-    itself = f"{shlex.quote(sys.executable)} -m fuzz.target"  # which libFuzzer starts again to minimise a corpus
-    atheris.Setup([itself, *sys.argv[1:]], check, custom_mutator=mutated)
+    itself = f"{shlex.quote(sys.executable)} -m fuzz.target"  # libFuzzer starts it again to minimize a corpus
+    atheris.Setup([itself, *sys.argv[1:]], check, custom_mutator=mutate)
     atheris.Fuzz()
 
 

@@ -1,4 +1,4 @@
-"""Which pixels spoke for the answer: integrated gradients."""
+"""Attribute a prediction to its pixels with integrated gradients."""
 
 from __future__ import annotations
 

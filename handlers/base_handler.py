@@ -1,7 +1,7 @@
 """Base class of all handlers: preprocess, inference and postprocess for a batch of requests.
 
-A request that cannot be read is answered 400 on its own and never affects the rest of its batch. TorchServe answers any
-exception out of `handle` with 503 to the whole batch, so nothing may leave it.
+A request that cannot be read gets status 400 and never affects the rest of its batch. TorchServe answers any exception
+out of `handle` with 503 to the whole batch, so a request must not make `handle` raise.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import torch
 from handlers.errors import ClientError
 from handlers.messages import STATUS_PHRASES, RawRequest, Response, lowercase_headers
 from handlers.metrics import Batch, PredictionMetrics
-from torchserve_patches import fast_path
+from torchserve_patches import fast_path, metric_lines
 
 logger = logging.getLogger(__name__)
 Request = TypeVar("Request")
@@ -31,12 +31,12 @@ Prediction = TypeVar("Prediction")
 class BatchHandler(ABC, Generic[Request, Prediction]):
     """Preprocesses each request on its own, infers all at once, postprocesses each prediction on its own."""
 
-    num_classes = 0  # of a classifier, for its metrics; 0 for any other model
+    num_classes = 0  # for the metrics of a classifier; 0 for any other model
 
     def initialize(self, context: Any) -> None:
         """Load the model when TorchServe starts the worker. A worker whose handler raises here cannot start."""
-        # One thread each: workers, not torch's threads, share the cores. TorchServe logs every batch at INFO
-        # through stdout and reads it in Java; metrics are INFO too and must stay.
+        # Workers share the cores, so each has one torch thread. TorchServe's worker logs every batch at INFO to stdout,
+        # which Java parses; metrics are INFO too and must stay.
         torch.set_num_threads(1)
         logging.getLogger().setLevel(logging.WARNING)
         logging.getLogger("ts.metrics").setLevel(logging.INFO)
@@ -51,6 +51,7 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
         self.load_model(torch.load(weights, map_location=self.device, weights_only=True))
         self.metrics = PredictionMetrics(context.metrics, self.model_name, self.version, self.num_classes)
         self.metrics.start()
+        metric_lines.drop_prediction_time(context.metrics)
         fast_path.install(self.handle_batch)
 
     @abstractmethod
@@ -104,10 +105,10 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
         return results
 
     def _preprocess(self, request: RawRequest) -> Request | Response:
-        """Preprocess one request, or respond at once where the net is not needed."""
+        """Preprocess one request, or return the response that needs no inference."""
         if _is_describe(request):
             return Response(orjson.dumps({**self.describe(), "worker": os.getpid()}))  # for serving.deployment.draining
-        # Over gRPC, parts are a map, which has no order.
+        # gRPC sends the parts as a map, which has no order.
         parts = dict(sorted(request.parts.items())) if request.is_grpc else request.parts
         try:
             return self.preprocess(parts, request.headers)
@@ -123,9 +124,9 @@ def _error_response(status: int, message: str, outcome: str) -> Response:
 
 
 def _is_describe(request: RawRequest) -> bool:
-    """Whether this is TorchServe's own describe request, which has no body and no "explain" header.
+    """Return whether this is TorchServe's own describe request, which has no body and no "explain" header.
 
-    TorchServe gives every prediction an "explain" header. A client can send any header it likes, so "describe" alone
-    proves nothing.
+    TorchServe adds an "explain" header to every prediction. A client may send any header, so "describe" alone proves
+    nothing.
     """
     return not request.parts and not request.headers["explain"] and request.headers.get("describe") == "True"

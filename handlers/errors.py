@@ -1,18 +1,12 @@
-"""The exceptions that mean: this request is wrong, and its sender can mend it."""
+"""Errors that a client can correct."""
 
 from __future__ import annotations
 
 
 class ClientError(ValueError):
-    """What was wrong with a request and what would be accepted, in one sentence.
+    """A request is wrong. The message is one sentence: the fault, and the accepted form.
 
-    The handler answers it as status 400 to that request alone. `outcome` is what metrics count it as.
+    The handler answers that request alone with status 400. Metrics count it under `outcome`.
     """
 
     outcome = "bad_request"
-
-
-class NoDigitError(ClientError):
-    """The image can be read, and there is no digit in it."""
-
-    outcome = "no_digit"

@@ -1,4 +1,4 @@
-"""Requests and responses as a handler sees them, whichever way TorchServe hands them over."""
+"""Requests and responses as handlers see them, with and without the fast path."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ STATUS_PHRASES = {200: "OK", 400: "Bad Request", 500: "Internal Server Error"}
 class RawRequest(NamedTuple):
     """One request: TorchServe's id for it, its headers with lowercase names, the parts of its body by field name.
 
-    `headers["explain"]` is set by TorchServe's route, whatever header a client sends: "True", "False", or "" where the
-    route asks for no prediction.
+    TorchServe's route sets `headers["explain"]`, whatever a client sends: "True", "False", or "" where the route is no
+    prediction.
     """
 
     id: str
@@ -21,12 +21,12 @@ class RawRequest(NamedTuple):
 
     @property
     def is_grpc(self) -> bool:
-        """Whether it came over gRPC, which carries nothing but the parts. Which call it was cannot be seen."""
+        """Return whether it came over gRPC, which carries only the parts; the kind of call is not visible."""
         return len(self.headers) == 1 and not self.headers["explain"]
 
 
 class Response(NamedTuple):
-    """The encoded body of a response, its content type, its HTTP status, and the outcome that metrics count."""
+    """The encoded body of a response, its content type, its HTTP status, and its outcome for the metrics."""
 
     body: bytes
     content_type: str = "application/json"

@@ -1,12 +1,12 @@
-"""What a worker tells Prometheus of its batches and answers, through TorchServe's /metrics.
+"""Count batches and predictions in a worker and publish the sums once a second through TorchServe's /metrics.
 
 TorchServe reads each metric as a line of the worker's output, so a line for each batch would cost more than the batch's
-own bookkeeping. Here a batch only leaves its figures; once a second a thread adds them up and writes the sums. What a
-worker did in the second before it was killed is lost.
+own bookkeeping. A batch only appends its figures to a queue; a thread adds them up once a second and writes the sums.
+The last second before a worker is killed is lost.
 
-TorchServe observes one value a line and has buckets fixed from 5 ms to 10 s. The histograms here are counters named as
-Prometheus names the parts of a histogram (…_bucket{le=…}, …_sum, …_count): exact, with bounds that fit, and
-histogram_quantile() takes them as they are. serving/torchserve/metrics.yaml declares them all; a server that has another
+TorchServe observes one value a line and has fixed buckets from 5 ms to 10 s. The histograms here are counters named as
+Prometheus names the parts of a histogram (…_bucket{le=…}, …_sum, …_count): exact, with buckets that fit, and
+histogram_quantile() accepts them. serving/torchserve/metrics.yaml declares all metrics; a server with another
 metrics_config gets those that it declares.
 """
 
@@ -22,19 +22,18 @@ import numpy as np
 from numpy.typing import NDArray
 from ts.metrics.metric_type_enum import MetricTypes
 
-from torchserve_patches.metric_lines import drop_prediction_time
-
 PERIOD_S = 1.0
-SIZES = (1, 2, 4, 8, 12, 16, 32, 64)  # requests
-SECONDS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0, 2.5)
-CONFIDENCES = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)  # above the last, a digit is as sure as MNIST's own
+BATCH_SIZE_BUCKETS = (1, 2, 4, 8, 12, 16, 32, 64)  # requests
+DURATION_BUCKETS_S = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0, 2.5)
+CONFIDENCE_BUCKETS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)  # above the last, an image is as clear as MNIST's own
+STAGES = ("preprocess", "inference", "postprocess")
 OUTCOMES = ("ok", "bad_request", "no_digit", "failed")
 
 logger = logging.getLogger(__name__)
 
 
 class Batch(NamedTuple):
-    """How many requests came together, why some were refused (one of OUTCOMES each), and the seconds it took."""
+    """The size of a batch, the outcome of each request that failed (one of OUTCOMES), the seconds of each stage."""
 
     size: int
     refused: Sequence[str]
@@ -44,53 +43,61 @@ class Batch(NamedTuple):
 
 
 class PredictionMetrics:
-    """One worker's counters. `add` and `add_digits` cost about a microsecond; `report` does the rest."""
+    """One worker's counters. `add` and `add_predictions` cost about a microsecond; `report` does the rest."""
 
-    def __init__(self, cache: Any, model_name: str, version: str, digits: int = 0) -> None:
-        """Take TorchServe's metrics cache; `digits` is how many classes a net tells apart, 0 for one that doesn't."""
+    def __init__(self, cache: Any, model_name: str, version: str, num_classes: int = 0) -> None:
+        """Use TorchServe's metrics cache; `num_classes` is 0 for a model that is no classifier."""
         self._declared = cache.cache.get(MetricTypes.COUNTER, {})
         self._model = (model_name, version)
-        self._digits = digits
+        self._num_classes = num_classes
         self._batches: deque[Batch] = deque()
         self._probabilities: deque[NDArray[np.float32]] = deque()
         self._known: set[tuple[str, ...]] = set()
-        drop_prediction_time(cache)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._report_always, name="metrics", daemon=True)
 
     def start(self) -> None:
-        """Say that a worker is there, begin every series at 0, as rate() needs it, and report from now on."""
+        """Count the worker's start, write every series once so that rate() sees its first rise, start the thread."""
         self._count("handler_worker_starts_total", 1)
         self.report()
-        threading.Thread(target=self._report_always, name="metrics", daemon=True).start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the reporting thread and wait for it. It cannot be started again."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def add(self, batch: Batch) -> None:
+        """Add a batch to the next report."""
         self._batches.append(batch)
 
-    def add_digits(self, probabilities: NDArray[np.float32]) -> None:
-        """Note what was answered: probabilities [n, digits]."""
+    def add_predictions(self, probabilities: NDArray[np.float32]) -> None:
+        """Add predictions, probabilities [n, num_classes], to the next report."""
         self._probabilities.append(probabilities)
 
     def report(self) -> None:
-        """Write what was added since the last report."""
-        batches = _drained(self._batches)
+        """Write the sums over all that was added since the last report."""
+        batches = _drain(self._batches)
         sizes, _, *stages = zip(*batches, strict=True) if batches else [()] * len(Batch._fields)
-        self._observe("handler_batch_size", sizes, SIZES)
-        for stage, seconds in zip(("preprocess", "inference", "postprocess"), stages, strict=True):
-            self._observe("handler_stage_duration_seconds", seconds, SECONDS, stage)
+        self._observe("handler_batch_size", sizes, BATCH_SIZE_BUCKETS)
+        for stage, seconds in zip(STAGES, stages, strict=True):
+            self._observe("handler_stage_duration_seconds", seconds, DURATION_BUCKETS_S, stage)
         outcomes = Counter(outcome for batch in batches for outcome in batch.refused)
         outcomes["ok"] = sum(sizes) - outcomes.total()
         for outcome in OUTCOMES:
             self._count("handler_requests_total", outcomes[outcome], outcome)
-        if self._digits:
-            self._report_digits(_drained(self._probabilities))
+        if self._num_classes:
+            self._report_predictions(_drain(self._probabilities))
 
-    def _report_digits(self, answered: Sequence[NDArray[np.float32]]) -> None:
-        probabilities = np.concatenate(answered) if answered else np.empty((0, self._digits), np.float32)
-        for digit, count in enumerate(np.bincount(probabilities.argmax(axis=1), minlength=self._digits)):
-            self._count("handler_predictions_total", int(count), str(digit))
-        self._observe("handler_prediction_confidence", probabilities.max(axis=1), CONFIDENCES)
+    def _report_predictions(self, added: Sequence[NDArray[np.float32]]) -> None:
+        probabilities = np.concatenate(added) if added else np.empty((0, self._num_classes), np.float32)
+        for label, count in enumerate(np.bincount(probabilities.argmax(axis=1), minlength=self._num_classes)):
+            self._count("handler_predictions_total", int(count), str(label))
+        self._observe("handler_prediction_confidence", probabilities.max(axis=1), CONFIDENCE_BUCKETS)
 
     def _observe(self, name: str, values: Any, bounds: Sequence[float], *labels: str) -> None:
-        """Add to a histogram whose buckets each hold what is at most their bound."""
+        """Add values to a histogram with cumulative buckets: each counts the values up to its bound."""
         ordered = np.sort(np.asarray(values, np.float64))
         for bound, count in zip(bounds, np.searchsorted(ordered, bounds, side="right"), strict=True):
             self._count(f"{name}_bucket", int(count), *labels, f"{bound:g}")
@@ -99,14 +106,14 @@ class PredictionMetrics:
         self._count(f"{name}_sum", float(ordered.sum()), *labels)
 
     def _count(self, name: str, increment: float, *labels: str) -> None:
+        """Add to a declared counter; 0 is written only once, so that the series exists."""
         series = (name, *labels)
         if name in self._declared and (increment or series not in self._known):
             self._known.add(series)
             self._declared[name].add_or_update(increment, [*self._model, *labels])
 
     def _report_always(self) -> None:
-        end = threading.Event()  # never set; time.sleep fails under libfaketime, which lets the clock jump in a test
-        while not end.wait(PERIOD_S):
+        while not self._stopped.wait(PERIOD_S):  # time.sleep fails under libfaketime, which a test uses
             try:
                 if self._batches:
                     self.report()
@@ -114,6 +121,6 @@ class PredictionMetrics:
                 logger.exception("metrics could not be reported")
 
 
-def _drained(queue: deque[Any]) -> list[Any]:
-    """Take what is there; the worker may go on adding."""
+def _drain(queue: deque[Any]) -> list[Any]:
+    """Remove and return the items that are in the queue now; another thread may go on appending."""
     return [queue.popleft() for _ in range(len(queue))]

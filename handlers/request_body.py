@@ -1,4 +1,4 @@
-"""What TorchServe hands over of a request's body, brought to bytes and JSON."""
+"""Read the body of a request, as TorchServe passes it, as bytes or JSON."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from handlers.errors import ClientError
 FORM = "application/x-www-form-urlencoded"
 
 
-def read(parts: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the body, or each part of a multipart body by its field name. Headers have names in lower case.
+def read_parts(parts: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the body, or each part of a multipart body, by its field name. Headers have lowercase names.
 
-    Raises ClientError when there is nothing, or when the bytes were lost on the way.
+    Raises ClientError when there is no body, or when TorchServe has lost its bytes.
     """
     if FORM in headers.get("content-type", "").lower():
         raise ClientError(
@@ -28,13 +28,14 @@ def read(parts: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, byte
 
 
 def _as_bytes(value: Any) -> bytes:
-    """TorchServe decodes text and JSON itself unless decode_input_request=false, as our config.properties has it."""
+    """Undo TorchServe's decoding of text and JSON, unless decode_input_request=false switches it off."""
     if isinstance(value, (bytes, bytearray)):
         return bytes(value)
     return value.encode() if isinstance(value, str) else orjson.dumps(value)
 
 
 def is_json(body: bytes, content_type: str) -> bool:
+    """Return whether the body is JSON, by its content type or its first character."""
     return "json" in content_type.lower() or body.lstrip()[:1] in (b"{", b"[")
 
 

@@ -1,9 +1,9 @@
-"""Fast path of a worker: read batches through a buffer and hand them to the handler without TorchServe's contexts.
+"""Fast path: read batches through a buffer and pass them to the handler without TorchServe's per-request contexts.
 
-TorchServe 0.12.0 reads each length and each field of a request with a system call of its own, some thirty for a
-request, wraps each request's headers, asks its context eight times for each response, and writes that field by field:
-more work than a small image is. Three functions of `ts.protocol.otf_message_handler` and `Service.predict` are replaced.
-Without them TorchServe calls the handler's `handle`, with the same responses.
+TorchServe 0.12.0 makes some thirty system calls to read a request (one for each length and each field), wraps its
+headers, asks its context eight times for each response, and writes the response field by field. That costs more than
+inference on a small image. The fast path replaces three functions of `ts.protocol.otf_message_handler` and
+`Service.predict`. Without it TorchServe calls the handler's `handle`, with the same responses.
 
 Guard: TorchServe's version. Switch: SERVING_FAST_PATH=false in the environment.
 """
@@ -27,22 +27,21 @@ from handlers.messages import STATUS_PHRASES, HandleBatch, RawRequest, Response,
 from torchserve_patches import TORCHSERVE_VERSION
 
 READ_AHEAD_BYTES = 65_536
-# gRPC's StreamPredictions waits for this header, which says that no response follows; TorchServe ends the worker if it
-# does not come.
+# gRPC's StreamPredictions needs this header on the last response; TorchServe ends the worker if it is missing.
 END_OF_STREAM = ("ts_stream_next", "false")
 _integer_at = struct.Struct("!i").unpack_from
 _pack_length = struct.Struct("!i").pack
 _retrieve_fields = otf_message_handler._retrieve_request
-# Bodies that TorchServe is configured to decode are left to it.
+# TorchServe decodes bodies itself if so configured; then its own function reads each request.
 _decodes = os.environ.get("TS_DECODE_INPUT_REQUEST", "true") == "true"
 logger = logging.getLogger(__name__)
 
 
 def install(handle_batch: HandleBatch) -> bool:
-    """Have `handle_batch` called with each batch; return False where TorchServe is left alone. Call it in `initialize`.
+    """Have TorchServe's worker pass each batch to `handle_batch`; return whether it was installed.
 
-    The frontend waits for the response to the message that loads the model, and TorchServe reads no byte beyond it: while
-    a handler is initialized, nothing has been read that the buffer would miss.
+    Call it in the handler's `initialize`: TorchServe has then read the message that loads the model and no byte beyond,
+    because the frontend waits for the response to it. The buffer misses nothing.
     """
     if ts.__version__.strip() != TORCHSERVE_VERSION or os.environ.get("SERVING_FAST_PATH", "true") == "false":
         return False
@@ -69,14 +68,14 @@ def replace_predict(handle_batch: HandleBatch) -> None:
 
 
 class SocketReader:
-    """Buffered reads from the one connection that a worker has in its life."""
+    """Buffered reads from the one connection that a worker has in its lifetime."""
 
     def __init__(self) -> None:
         self._buffer = b""
         self._position = 0
 
     def take(self, connection: socket, length: int) -> bytes:
-        """Return the next `length` bytes. Ends the process when the frontend has gone, as TorchServe does."""
+        """Return the next `length` bytes. Exits the process when the frontend has disconnected, as TorchServe does."""
         end = self._position + length
         if end > len(self._buffer):
             self._fill(connection, length)
@@ -86,6 +85,7 @@ class SocketReader:
         return taken
 
     def integer(self, connection: socket) -> int:
+        """Return the next 32-bit integer."""
         return int.from_bytes(self.take(connection, 4), "big", signed=True)
 
     def request(self, connection: socket) -> RawRequest | None:
@@ -93,7 +93,7 @@ class SocketReader:
         if not _decodes:
             try:
                 return self._buffered_request()
-            except (struct.error, UnicodeDecodeError):  # it is not all here yet
+            except (struct.error, UnicodeDecodeError):  # not all of it has arrived
                 pass
         fields = _retrieve_fields(connection)
         return None if fields is None else _request_from_fields(fields)
@@ -112,9 +112,10 @@ class SocketReader:
         self._buffer, self._position = b"".join(pieces), 0
 
     def _buffered_request(self) -> RawRequest | None:
-        """Parse one request out of the buffer. Raises, and takes nothing, when its end has not been read yet.
+        """Parse one request out of the buffer; None at the end of a batch.
 
-        A field that is cut off leaves no room for the integer that follows it, so each missing byte is noticed.
+        Raises struct.error or UnicodeDecodeError, and consumes nothing, when the request's end is not in the buffer. A
+        field that is cut off leaves no room for the integer that follows it, so every missing byte is noticed.
         """
         buffer, at = self._buffer, self._position
         (length,) = _integer_at(buffer, at)
@@ -148,14 +149,14 @@ class SocketReader:
 
 
 def _request_from_fields(fields: Mapping[str, Any]) -> RawRequest:
-    """Build the request that TorchServe has read field by field."""
+    """Convert a request that TorchServe's own function has read."""
     headers = {header["name"].decode(): header["value"].decode() for header in fields["headers"]}
     parts = {part["name"]: part["value"] for part in fields["parameters"]}
     return RawRequest(fields["requestId"].decode(), lowercase_headers(headers), parts)
 
 
 def encode_responses(batch: Sequence[RawRequest], responses: Sequence[Response]) -> bytes:
-    """Encode a batch's responses as TorchServe's `create_predict_response` does, but each kind of header once."""
+    """Encode a batch's responses as TorchServe's `create_predict_response` does, but each content type only once."""
     pieces = [_pack_length(200), _pack_text("Prediction success")]
     for request, response in zip(batch, responses, strict=True):
         head = _encode_head(response.content_type, response.status, request.is_grpc)
@@ -176,7 +177,7 @@ def _encode_head(content_type: str, status: int, is_grpc: bool) -> bytes:
 
 
 def _pack_text(text: str) -> bytes:
-    return _pack_length(len(text)) + text.encode()  # all of it is ASCII
+    return _pack_length(len(text)) + text.encode()  # ASCII only
 
 
 _heads: dict[tuple[str, int, bool], bytes] = {}

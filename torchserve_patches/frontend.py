@@ -1,65 +1,86 @@
-"""Three faults of TorchServe 0.12.0's Java frontend, mended in memory.
+"""Patch three classes of TorchServe 0.12.0's Java frontend.
 
-Twice it answers 500 to what a client got wrong:
-- `curl --data-binary @digit.png` names no type and is sent as a web form. The frontend decodes it as one and fails on
-  more than half of all PNGs ("%" without two hex digits behind it), before the handler can tell the client the remedy.
-- A multipart part without a name ends in a NullPointerException.
-And a batch that is not full waits for more requests, 1 ms at least, which is wrong twice:
-- It holds the lock under which the other workers take theirs, though what comes while they are busy is batch enough.
-- A worker that ends during that wait takes its batch along: those clients never get an answer.
-Here a batch is what has come, whatever maxBatchDelay says.
+A patched copy of each class is written to a folder that comes first on the class path. `PATCHES` lists them.
 
-TorchServe is final, so none will be mended there. A copy of a class with a name or a call exchanged, earlier on the
-class path, is the whole patch. Without it all else works as before.
+Guard: TorchServe's version, and that the bytes to replace occur exactly once.
+Switch: SERVING_FRONTEND_PATCH=false in the environment.
 """
 
 from __future__ import annotations
 
+import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from torchserve_patches.class_file import add_method, exchange, exchange_name
+from torchserve_patches import TORCHSERVE_VERSION
+from torchserve_patches.class_file import add_method_reference, replace_constant, replace_once
 
-VERSION = "0.12.0"
-PACKAGE = "org/pytorch/serve"
-NOP, INVOKE_VIRTUAL = b"\x00", b"\xb6"  # instructions (Java Virtual Machine Specification, 6.5)
-
-
-def _take_what_has_come(model: bytes) -> bytes:
-    """In pollBatch, exchange `poll(maxDelay, MILLISECONDS)` for poll(), which nothing interrupts either."""
-    max_delay, milliseconds, poll_in_time = b"\x16\x06", b"\xb2\x01\xf2", INVOKE_VIRTUAL + b"\x01\xf8"
-    model, number = add_method(model, "java/util/concurrent/LinkedBlockingDeque", "poll", "()Ljava/lang/Object;")
-    poll = INVOKE_VIRTUAL + number
-    return exchange(model, max_delay + milliseconds + poll_in_time, 5 * NOP + poll)
+# Instructions (Java Virtual Machine Specification, 6.5)
+NOP, INVOKE_VIRTUAL = b"\x00", b"\xb6"
+LOAD_MAX_DELAY, LOAD_MILLISECONDS, CALL_TIMED_POLL = b"\x16\x06", b"\xb2\x01\xf2", INVOKE_VIRTUAL + b"\x01\xf8"
 
 
-PATCHES: dict[str, Callable[[bytes], bytes]] = {
-    # A form is never decoded: its bytes reach the handler, which knows what to say. ("0" is no content type.)
-    f"{PACKAGE}/http/api/rest/InferenceRequestHandler.class": partial(
-        exchange_name, old="APPLICATION_X_WWW_FORM_URLENCODED", new="ZERO"
+class Patch(NamedTuple):
+    """A change of one class: its name in the jar, the reason, and the function that returns the changed bytes."""
+
+    class_name: str
+    reason: str
+    apply: Callable[[bytes], bytes]
+
+
+def _nonblocking_poll(model: bytes) -> bytes:
+    """Replace the call `poll(maxDelay, MILLISECONDS)` in pollBatch by `poll()`."""
+    model, index = add_method_reference(
+        model, "java/util/concurrent/LinkedBlockingDeque", "poll", "()Ljava/lang/Object;"
+    )
+    timed = LOAD_MAX_DELAY + LOAD_MILLISECONDS + CALL_TIMED_POLL
+    return replace_once(model, timed, 5 * NOP + INVOKE_VIRTUAL + index)
+
+
+PATCHES = (
+    Patch(
+        "org/pytorch/serve/http/api/rest/InferenceRequestHandler.class",
+        "curl --data-binary without a type sends an image as a web form. TorchServe decodes it as a form, and answers "
+        '500 to a "%" without two hex digits. With the patch no form is decoded (no content type is "0"): the bytes '
+        "reach the handler.",
+        partial(replace_constant, old="APPLICATION_X_WWW_FORM_URLENCODED", new="ZERO"),
     ),
-    # A form that cannot be decoded is answered 400, in the place of an exception that prediction requests never raise.
-    f"{PACKAGE}/http/HttpRequestHandler.class": partial(
-        exchange_name,
-        old="org/pytorch/serve/archive/DownloadArchiveException",
-        new="io/netty/handler/codec/http/multipart/HttpPostRequestDecoder$ErrorDataDecoderException",
+    Patch(
+        "org/pytorch/serve/http/HttpRequestHandler.class",
+        "A multipart form that cannot be decoded (a part without a name) ends in 500. With the patch it is 400: its "
+        "exception takes the place of one that prediction requests never raise.",
+        partial(
+            replace_constant,
+            old="org/pytorch/serve/archive/DownloadArchiveException",
+            new="io/netty/handler/codec/http/multipart/HttpPostRequestDecoder$ErrorDataDecoderException",
+        ),
     ),
-    f"{PACKAGE}/wlm/Model.class": _take_what_has_come,
-}
+    Patch(
+        "org/pytorch/serve/wlm/Model.class",
+        "A worker waits up to maxBatchDelay, at least 1 ms, to fill its batch. It holds the lock under which the other "
+        "workers take their batches, and a worker that dies during the wait takes its batch along without a response. "
+        "With the patch a batch is the requests that are queued, and maxBatchDelay has no effect.",
+        _nonblocking_poll,
+    ),
+)
 
 
-def write_patched_classes(home: Path, target: Path) -> bool:
-    """Write the patched classes of the TorchServe in `home` below `target`, to be put first on the class path.
+def write_patched_classes(home: Path, target: Path, environment: Mapping[str, str] = os.environ) -> bool:
+    """Write the patched classes of the TorchServe in `home` below `target`, which must come first on the class path.
 
-    Returns False, and writes nothing, for any TorchServe but the one this was made for.
+    Returns False and writes nothing for any other version, or when switched off. Raises ValueError for a class that is
+    not the known one.
     """
-    if (home / "ts/version.txt").read_text().strip() != VERSION:
+    if environment.get("SERVING_FRONTEND_PATCH", "true") == "false":
+        return False
+    if (home / "ts/version.txt").read_text().strip() != TORCHSERVE_VERSION:
         return False
     with zipfile.ZipFile(home / "ts/frontend/model-server.jar") as jar:
-        for name, patch in PATCHES.items():
-            path = target / name
+        for patch in PATCHES:
+            path = target / patch.class_name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(patch(jar.read(name)))
+            path.write_bytes(patch.apply(jar.read(patch.class_name)))
     return True

@@ -1,3 +1,3 @@
 #!/bin/sh
-# What TorchServe starts in the place of Python: a worker that need not import torch again (worker_stub.py).
+# TorchServe starts this instead of Python; worker_stub.py asks the fork server for a worker that has imported torch.
 exec "$SERVING_WORKER_PYTHON" -I -S "${0%/*}/worker_stub.py" "$@"

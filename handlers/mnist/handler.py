@@ -1,4 +1,4 @@
-"""The custom handler of the MNIST model: images in, softmax probabilities out."""
+"""The handler of the MNIST model: images in, calibrated probabilities out."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from handlers.mnist import request_parsing, response_encoding
 from handlers.mnist.preprocessing.decode import FORMATS
 from handlers.mnist.preprocessing.normalize import SIDE
 from handlers.mnist.protocols import npy
-from handlers.mnist.protocols.arrays import MAX_DIGITS, PIXELS, passes, stacked
+from handlers.mnist.protocols.arrays import MAX_DIGITS, NUM_PIXELS, collate, micro_batches
 from handlers.mnist.request_parsing import DigitRequest
-from handlers.mnist.response_encoding import Predictions, Reasons
+from handlers.mnist.response_encoding import Explanation, Predictions
 from model.mnist.net import Net
 
 
@@ -31,26 +31,27 @@ class MnistHandler(BatchHandler[DigitRequest, Predictions]):
         self.net = Net.from_state_dict(state).to(self.device).eval()
         self.temperature: float = self.training["temperature"]
         cv2.setNumThreads(1)  # workers share the cores
-        self._probabilities(np.zeros((1, PIXELS), np.float32))  # the first pass sets torch up
+        self._compute_probabilities(np.zeros((1, NUM_PIXELS), np.float32))  # the first pass warms torch up
 
     def preprocess(self, parts: Mapping[str, Any], headers: Mapping[str, str]) -> DigitRequest:
         return request_parsing.parse(parts, headers)
 
     def inference(self, requests: Sequence[DigitRequest]) -> list[Predictions]:
-        groups = passes([request.pixels for request in requests])
-        probabilities = np.concatenate([self._probabilities(stacked(group)) for group in groups])
+        groups = micro_batches([request.pixels for request in requests])
+        probabilities = np.concatenate([self._compute_probabilities(collate(group)) for group in groups])
         digits = probabilities.argmax(axis=1).tolist()
-        predictions, start, is_probed = [], 0, False
+        predictions, start, has_health_check = [], 0, False
         for request in requests:
             end = start + len(request.pixels)
             prediction = Predictions(digits[start:end], probabilities[start:end])
-            predictions.append(self._explained(request, prediction) if request.explain else prediction)
-            start, is_probed = end, is_probed or request.probe
-        self.metrics.add_digits(_unprobed(requests, predictions) if is_probed else probabilities)
+            predictions.append(self._explain(request, prediction) if request.explain else prediction)
+            start, has_health_check = end, has_health_check or request.health_check
+        counted = _without_health_checks(requests, predictions) if has_health_check else probabilities
+        self.metrics.add_predictions(counted)
         return predictions
 
     def postprocess(self, request: DigitRequest, prediction: Predictions, request_id: str) -> Response:
-        if request.form == "one":
+        if request.form == "single":
             return Response(response_encoding.encode_single(prediction))
         if request.form == "v2":
             envelope = {"model_name": self.model_name, "model_version": self.version, "id": request.id or request_id}
@@ -75,20 +76,20 @@ class MnistHandler(BatchHandler[DigitRequest, Predictions]):
         }
 
     @torch.inference_mode()
-    def _probabilities(self, pixels: np.ndarray) -> np.ndarray:
+    def _compute_probabilities(self, pixels: np.ndarray) -> np.ndarray:
         logits = self.net(torch.from_numpy(pixels).to(self.device))
         return (logits / self.temperature).softmax(dim=1).cpu().numpy()
 
-    def _explained(self, request: DigitRequest, prediction: Predictions) -> Predictions:
-        pixels = stacked([request.pixels])
+    def _explain(self, request: DigitRequest, prediction: Predictions) -> Predictions:
+        pixels = collate([request.pixels])
         target = torch.tensor(prediction.digits, device=self.device)
         attribution = integrated_gradients(self.net, torch.from_numpy(pixels).to(self.device), target).cpu().numpy()
         seen = np.rint(pixels * 255).astype(np.uint8)
         images = (-1, SIDE, SIDE)
-        return prediction._replace(reasons=Reasons(attribution.reshape(images), seen.reshape(images)))
+        return prediction._replace(explanation=Explanation(attribution.reshape(images), seen.reshape(images)))
 
 
-def _unprobed(requests: Sequence[DigitRequest], predictions: Sequence[Predictions]) -> np.ndarray:
-    """Leave out what only health checks asked for: each second a 7 would hide what people send."""
+def _without_health_checks(requests: Sequence[DigitRequest], predictions: Sequence[Predictions]) -> np.ndarray:
+    """Return the probabilities [n, 10] of all requests but health checks, which would add a 7 each second."""
     answered = zip(requests, predictions, strict=True)
-    return np.concatenate([p.probabilities[:0] if request.probe else p.probabilities for request, p in answered])
+    return np.concatenate([p.probabilities[:0] if request.health_check else p.probabilities for request, p in answered])

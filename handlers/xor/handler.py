@@ -1,4 +1,4 @@
-"""The custom handler of the XOR exercise: pairs of bits in, their exclusive or out."""
+"""The handler of the XOR model: pairs of bits in, their exclusive or out."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Pairs = list[list[int]]
 
 
 class XORHandler(BatchHandler[Pairs, torch.Tensor]):
-    """Answers POST /predictions/xor with {"instances": [[0, 1], …]}."""
+    """Answers POST /predictions/xor, {"instances": [[0, 1], …]}."""
 
     def load_model(self, state: dict[str, torch.Tensor]) -> None:
         self.net = XORModel().to(self.device).eval()
         self.net.load_state_dict(state)
 
     def preprocess(self, parts: Mapping[str, Any], headers: Mapping[str, str]) -> Pairs:
-        body = b"".join(request_body.read(parts, headers).values())
+        body = b"".join(request_body.read_parts(parts, headers).values())
         message = request_body.load_json(body)
         pairs = message.get("instances") if isinstance(message, dict) else None
         if not isinstance(pairs, list) or not 1 <= len(pairs) <= MAX_PAIRS:
@@ -46,7 +46,7 @@ class XORHandler(BatchHandler[Pairs, torch.Tensor]):
         return self.net(pairs.to(self.device)).cpu().squeeze(1).split([len(request) for request in requests])
 
     def postprocess(self, request: Pairs, prediction: torch.Tensor, request_id: str) -> Response:  # noqa: ARG002
-        """Each output is the likelier bit; "probability" is that of a 1."""
+        """Encode the more probable bit of each pair, and the probability of a 1."""
         predictions = [{"output": int(p > 0.5), "probability": p} for p in prediction.tolist()]
         return Response(orjson.dumps({"predictions": predictions}))
 

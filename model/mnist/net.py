@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Net(nn.Module):
-    """Multi-layer perceptron for 28×28 grey images of digits.
+    """Multi-layer perceptron for 28×28 grayscale images of digits.
 
     Maps pixels, float32 in [0, 1], shape [n, input_size], to logits, float32, shape [n, num_classes].
     """
@@ -21,9 +21,9 @@ class Net(nn.Module):
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Tensor]) -> Net:
-        """Build the net whose sizes `state` has and load it.
+        """Build a net of the sizes in a state_dict and load it.
 
-        Raises KeyError when a layer is missing, RuntimeError when the shapes do not belong together.
+        Raises KeyError when a layer is missing, RuntimeError when the shapes do not match.
         """
         hidden_size, input_size = state["fc1.weight"].shape
         net = cls(input_size, hidden_size, num_classes=state["fc2.weight"].shape[0])

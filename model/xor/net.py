@@ -1,4 +1,4 @@
-"""The smallest net that a straight line cannot replace: XOR in 2-2-1."""
+"""The XOR classifier: two hidden units, 2-2-1."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 
 class XORModel(nn.Module):
-    """Two inputs, two hidden units, one output, all through sigmoids.
+    """Two inputs, two hidden units, one output, with sigmoid activations.
 
-    Maps float32 of shape [n, 2] to the probability of 1, float32 in (0, 1), shape [n, 1].
+    Maps float32 of shape [n, 2] to the probability that the output is 1, float32 in (0, 1), shape [n, 1].
     """
 
     def __init__(self) -> None:

@@ -160,7 +160,7 @@ class TorchServe:
         """Build the command of Java itself: the `torchserve` launcher forwards no signals and returns no exit code."""
         home = Path(str(importlib.metadata.distribution("torchserve").locate_file("")))
         patched = Path(self._temporary, "classes")
-        class_path = [str(patched)] if write_patched_classes(home, patched) else []
+        class_path = [str(patched)] if write_patched_classes(home, patched, self.environment) else []
         class_path.append(f"{home}/ts/frontend/*")
         properties = {
             "model_server_home": home,

@@ -1,4 +1,4 @@
-"""`python -m fuzz` runs, ends with Ctrl-C and a report, and finds what is there to be found."""
+"""`python -m fuzz` ends at Ctrl-C with a report, and finds a fault that is there."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
 
+from fuzz.corpus import unpack_corpus
+
 pytest.importorskip("atheris", reason="atheris has no wheel for this machine")
 
-CORPUS = Path(__file__).resolve().parents[2] / "fuzz/corpus"
 LONGEST_S = 60.0
-FOUND = 77  # libFuzzer's exit code
+CRASH = 77  # libFuzzer's exit code
 
 
 def test_ctrl_c_ends_it_with_a_report_and_leaves_no_process(root, tmp_path):
@@ -26,7 +26,7 @@ def test_ctrl_c_ends_it_with_a_report_and_leaves_no_process(root, tmp_path):
     output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(command, cwd=root, env=environment, **output) as process:
         end = time.monotonic() + LONGEST_S
-        while not list(tmp_path.glob("fuzz-*/found/*")):
+        while not list(tmp_path.glob("fuzz-*/new/*")):
             assert time.monotonic() < end, "it does not begin"
             time.sleep(0.1)
         family = psutil.Process(process.pid).children(recursive=True)
@@ -48,10 +48,18 @@ def test_a_fault_is_found_and_the_body_is_kept(root, tmp_path):
     reader.write_text(
         reader.read_text().replace(whole, "    if shape[0] == 2:\n        raise KeyError(shape)\n" + whole)
     )
-    command = [sys.executable, "-m", "fuzz.target", "-runs=1", f"-artifact_prefix={tmp_path}/", str(CORPUS)]
+    unpack_corpus(tmp_path / "corpus")
+    command = [
+        sys.executable,
+        "-m",
+        "fuzz.target",
+        "-runs=1",
+        f"-artifact_prefix={tmp_path}/",
+        str(tmp_path / "corpus"),
+    ]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (tmp_path, root)))}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, errors="replace")
-    assert done.returncode == FOUND
+    assert done.returncode == CRASH
     assert "KeyError: (2, 28, 28)" in done.stdout + done.stderr
-    (found,) = tmp_path.glob("crash-*")
-    assert found.read_bytes().startswith(b"\x93NUMPY")
+    (crash,) = tmp_path.glob("crash-*")
+    assert crash.read_bytes().startswith(b"\x93NUMPY")

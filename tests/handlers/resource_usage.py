@@ -1,4 +1,4 @@
-"""What reading one request costs, measured in a process of its own, where a bomb would hurt nobody."""
+"""Measure the memory and CPU time of parsing one request, in a process of its own."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from handlers.errors import ClientError
 from handlers.mnist import request_parsing
 
-BYTES = 2**10 if sys.platform == "linux" else 1  # of ru_maxrss
-MOST_MEMORY = 6 * 2**30  # so that a bomb ends here, and not the machine
+MAXRSS_UNIT = 2**10 if sys.platform == "linux" else 1  # bytes
+MAX_MEMORY = 6 * 2**30  # a bomb ends this process, not the machine
 
 
 class Cost(NamedTuple):
-    """The pixels that were read or the sentence of the refusal, the highest memory in use, and the CPU's time."""
+    """The pixels or the error message, the rise of the peak memory, and the CPU time."""
 
     pixels: NDArray[np.uint8] | NDArray[np.float32] | None
     refusal: str
@@ -26,9 +26,9 @@ class Cost(NamedTuple):
     cpu_s: float
 
 
-def of(body: bytes) -> Cost:
-    """Read one request, once in the life of a process."""
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+def measure_cost(body: bytes) -> Cost:
+    """Parse one request; call it once in a process."""
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     before_mb, start_s = _peak_mb(), time.process_time()
     pixels, refusal = None, ""
     try:
@@ -39,4 +39,4 @@ def of(body: bytes) -> Cost:
 
 
 def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * BYTES / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT / 2**20

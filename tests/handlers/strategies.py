@@ -1,4 +1,4 @@
-"""Requests as hypothesis makes them up: every form with right and wrong values, images whole and damaged, headers."""
+"""Hypothesis strategies for requests: every form with valid and invalid values, whole and damaged images, headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Integrated gradients keep their axiom of completeness."""
+"""Integrated gradients satisfy the completeness axiom."""
 
 from __future__ import annotations
 

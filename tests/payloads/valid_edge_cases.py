@@ -1,4 +1,4 @@
-"""Image files of a 7 that are unusual, or carry more than a 7, and are read all the same."""
+"""Valid image files of a 7 that are unusual or hold more than a 7."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from PIL import Image
 
+from common.png import png_chunk
 from tests.payloads.malicious import image_files as files
 from tests.payloads.malicious.limits import SIDE
 from tests.support.image_factory import encoded, seven
@@ -42,7 +43,7 @@ SEVENS: Mapping[str, Callable[[], bytes]] = {
     "PNG, 16 bit": lambda: encoded(Image.fromarray(seven().astype(np.uint16) * 257)),
     "progressive JPEG": files.progressive,
     "a JPEG of 24 scans": lambda: files.scans(15),
-    "a PNG of 690,000 chunks": lambda: files.png_with(files.chunk(b"abCd", b"") * 690_000),
+    "a PNG of 690,000 chunks": lambda: files.png_with(png_chunk(b"abCd", b"") * 690_000),
     "an animated GIF": frames("GIF", 200),
     "an animated PNG": frames("PNG", 200),
     "an animated WebP": frames("WEBP", 50),

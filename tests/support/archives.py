@@ -1,4 +1,4 @@
-"""Archives for tests to deploy: copies of the real ones with something changed."""
+"""Make archives for tests to deploy: changed copies of the real ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MANIFEST = "MAR-INF/MANIFEST.json"
 
 
 def with_changed(archive: Path, target: Path, changes: Mapping[str, bytes]) -> Path:
-    """Copy an archive with some of its files replaced, or with more."""
+    """Copy an archive with some files replaced or added."""
     with zipfile.ZipFile(archive) as old, zipfile.ZipFile(target, "w") as new:
         for name in [*old.namelist(), *(changes.keys() - set(old.namelist()))]:
             new.writestr(name, changes[name] if name in changes else old.read(name))
@@ -23,7 +23,7 @@ def with_changed(archive: Path, target: Path, changes: Mapping[str, bytes]) -> P
 
 
 def with_config(archive: Path, target: Path, **settings: int) -> Path:
-    """Copy an archive with some lines of its model-config.yaml exchanged."""
+    """Copy an archive with some settings of its model-config.yaml replaced."""
     with zipfile.ZipFile(archive) as old:
         config = yaml.safe_load(old.read("model-config.yaml"))
     return with_changed(archive, target, {"model-config.yaml": yaml.safe_dump({**config, **settings}).encode()})

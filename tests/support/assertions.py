@@ -1,4 +1,4 @@
-"""What tests say of requests and answers over and over."""
+"""Encode request bodies and check responses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def npy(array: NDArray[Any]) -> bytes:
 
 
 def assert_is_prediction(answer: Mapping[str, Any], digit: int) -> None:
-    """Check one prediction object, whole."""
+    """Check all fields of one prediction object."""
     assert set(answer) == {"digit", "confidence", "probabilities"}
     assert answer["digit"] == digit
     assert len(answer["probabilities"]) == 10
@@ -36,7 +36,7 @@ def assert_is_prediction(answer: Mapping[str, Any], digit: int) -> None:
 
 
 def assert_same_predictions(answers: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, Any]]) -> None:
-    """Check that answers are equal but for the last bits, which depend on how many digits share a pass."""
+    """Check that predictions are equal but for the last bits, which depend on the size of the micro-batch."""
     assert [answer["digit"] for answer in answers] == [answer["digit"] for answer in expected]
     np.testing.assert_allclose(
         [answer["probabilities"] for answer in answers],

@@ -1,4 +1,4 @@
-"""Handlers as TorchServe runs them, without TorchServe: real archives, TorchServe's own Context."""
+"""Run handlers without TorchServe: loaded from their real archives, with TorchServe's own Context."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ METRICS = Path(__file__).parents[2] / "serving/torchserve/metrics.yaml"
 
 
 class Reply(NamedTuple):
-    """What a handler answered to one request."""
+    """A handler's response to one request."""
 
     status: int
     content_type: str
@@ -30,8 +30,8 @@ class Reply(NamedTuple):
         return json.loads(self.body)
 
 
-class Asked:
-    """A loaded handler that can be given a batch."""
+class LoadedHandler:
+    """A loaded handler that answers batches as TorchServe would send them."""
 
     def __init__(self, handler: Any, context: Context) -> None:
         self.handler = handler
@@ -42,7 +42,7 @@ class Asked:
     ) -> list[Reply]:
         """Answer several requests at once, with the headers that TorchServe's prediction routes add.
 
-        A route's "explain" is never anything but "True" or "False", whatever a client's own header of that name says.
+        A route sets "explain" to "True" or "False", whatever a client's own header of that name says.
         """
         all_headers = headers or [{}] * len(data)
         self.context.request_ids = {i: f"id-{i}" for i in range(len(data))}
@@ -68,7 +68,8 @@ class Asked:
         return self.body(json.dumps(message).encode(), "application/json", **headers)
 
 
-def _load(handler: Any, archive: Path, directory: Path) -> Asked:
+def load_handler(handler: Any, archive: Path, directory: Path) -> LoadedHandler:
+    """Unpack an archive into `directory` and initialize a handler with it; its metrics thread is ended."""
     with zipfile.ZipFile(archive) as files:
         files.extractall(directory)
     manifest = json.loads((directory / "MAR-INF/MANIFEST.json").read_text())
@@ -76,19 +77,20 @@ def _load(handler: Any, archive: Path, directory: Path) -> Asked:
     metrics.initialize_cache()
     context = Context(archive.stem, str(directory), manifest, 16, None, "0.12.0", metrics=metrics)
     handler.initialize(context)
-    return Asked(handler, context)
+    handler.metrics.stop()  # its thread would write into the logs of later tests
+    return LoadedHandler(handler, context)
 
 
 @pytest.fixture(scope="session")
-def mnist(archives: Path, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+def mnist_handler(archives: Path, tmp_path_factory: pytest.TempPathFactory) -> LoadedHandler:
     """Return the MNIST handler, loaded from its archive."""
-    return _load(MnistHandler(), archives / "mnist.mar", tmp_path_factory.mktemp("mnist"))
+    return load_handler(MnistHandler(), archives / "mnist.mar", tmp_path_factory.mktemp("mnist"))
 
 
 @pytest.fixture(scope="session")
-def xor(archives: Path, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+def xor_handler(archives: Path, tmp_path_factory: pytest.TempPathFactory) -> LoadedHandler:
     """Return the XOR handler, loaded from its archive."""
-    return _load(XORHandler(), archives / "xor.mar", tmp_path_factory.mktemp("xor"))
+    return load_handler(XORHandler(), archives / "xor.mar", tmp_path_factory.mktemp("xor"))
 
 
 @pytest.fixture

@@ -1,56 +1,74 @@
-"""The ink of a picture: one grey along the colour axis of the ink, and how far it stands out from the paper around."""
+"""Separate foreground from background: how much of each pixel around the digit is covered by ink."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from handlers.mnist.preprocessing.decode import Pixels
+from handlers.mnist.errors import NoDigitError
+from handlers.mnist.preprocessing.decode import ImageArray
+from handlers.mnist.preprocessing.localize import Mask
 
-THUMB_PX = 128  # the longer side at which the paper is looked at
+Coverage = npt.NDArray[np.float32]  # [h, w], 0 background to 1 foreground
+Colors = npt.NDArray[np.float32]  # [h, w, c], c = 1 for gray and 3 for RGB
+
+FOREGROUND = 0.5  # pixels with more coverage belong to the digit
+ROUGHNESS_PX = 48  # the longer side at which the background's roughness is measured
+MIN_BACKGROUND = 0.2  # of the digit's surroundings
+MAX_ROUGHNESS = 0.18  # of the difference between background and foreground: more is not paper but part of a scene
 
 
-def shrunk(picture: Pixels, side_px: int) -> Pixels:
-    """The picture with its longer side at most `side_px`."""
-    h, w = picture.shape[:2]
-    scale = min(1.0, side_px / max(h, w))
-    size = max(1, round(w * scale)), max(1, round(h * scale))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8) if scale < 1 else picture
+def ink_coverage(image: ImageArray, mask: Mask) -> Coverage:
+    """Return the digit's coverage [h, w], cropped to the digit with a margin.
 
-
-def grey_along_ink(picture: Pixels) -> Pixels:
-    """The picture as grey [h, w] along the colour axis on which neighbouring parts differ most.
-
-    That axis, the first principal component of each pixel's difference from its surroundings, runs from paper to ink:
-    through blue for yellow on white, red against green for red on green, and black to white for pencil.
+    Background and foreground have one color each; a pixel's coverage is its projection on the line between them.
+    Raises NoDigitError when the background is too rough or no pixel is covered.
     """
-    if picture.ndim == 2:
-        return picture
-    thumb = shrunk(picture, THUMB_PX).astype(np.float32)
-    local = (thumb - cv2.blur(thumb, (THUMB_PX // 4, THUMB_PX // 4))).reshape(-1, 3)
-    axis = np.linalg.eigh(local.T @ local)[1][:, -1]
-    axis /= np.abs(axis).sum() * (1 if axis.sum() >= 0 else -1)
-    offset = 255 * -axis[axis < 0].sum()
-    return np.asarray(cv2.transform(picture, np.array([[*axis, offset]])), np.uint8)
+    x, y, w, h = cv2.boundingRect(mask)
+    margin = max(2, round(0.15 * max(w, h)))
+    rows = slice(max(0, y - margin), y + h + margin)
+    columns = slice(max(0, x - margin), x + w + margin)
+    mask = mask[rows, columns]
+    colors = image[rows, columns].reshape(*mask.shape, -1)
+    near = np.asarray(cv2.dilate(mask, np.ones((5, 5), np.uint8)), np.uint8)
+    difference = colors - local_background(colors, near)
+    core = cv2.erode(mask, np.ones((3, 3), np.uint8))
+    inside = core > 0 if np.count_nonzero(core) > 0.2 * np.count_nonzero(mask) else mask > 0
+    ink = difference[inside].mean(axis=0)  # [c], from the background's color to the foreground's
+    if background_roughness(difference, near) > MAX_ROUGHNESS * float(np.linalg.norm(ink)):
+        raise NoDigitError
+    projection = difference @ ink / max(float(ink @ ink), 1e-9)
+    coverage = np.where(near > 0, np.clip(projection, 0, 1), 0).astype(np.float32)
+    if coverage.max() <= FOREGROUND:
+        raise NoDigitError
+    return coverage
 
 
-def ink_of(grey: Pixels, span: float | None) -> Pixels:
-    """How much lighter each pixel is than the paper around it, [h, w].
+def local_background(colors: ImageArray, near: Mask) -> Colors:
+    """Estimate the background's color at each pixel as the mean of the nearby pixels outside the mask `near`.
 
-    The paper is the morphological opening with a square wider than a stroke: it follows shadows and light of any shape.
+    colors: [h, w, c]. Returns [h, w, c].
     """
-    if span is None:
-        border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-        return np.asarray(cv2.subtract(grey, np.full_like(grey, np.median(border))), np.uint8)
-    thumb = shrunk(grey, THUMB_PX)
-    side = max(3, round(span * max(thumb.shape))) | 1
-    paper = cv2.morphologyEx(thumb, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
-    if thumb is not grey:  # else the thumb's blur would draw a line along each sharp edge
-        paper = cv2.dilate(paper, np.ones((3, 3), np.uint8))
-    return np.asarray(cv2.subtract(grey, cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)), np.uint8)
+    free = np.asarray(near == 0, np.float32)
+    kernel = max(3, max(near.shape) // 2) | 1
+    total = cv2.blur(colors * free[..., None], (kernel, kernel)).reshape(colors.shape)
+    weight = cv2.blur(free, (kernel, kernel))[..., None]
+    overall = (colors * free[..., None]).sum((0, 1)) / max(float(free.sum()), 1.0)
+    return np.where(weight > 1e-3, total / np.maximum(weight, 1e-3), overall).astype(np.float32)
 
 
-def ink_levels(ink: Pixels) -> tuple[float, float]:
-    """The median of the ink map, which is the paper's roughness, and its peak but for a few pixels in ten thousand."""
-    share = np.cumsum(cv2.calcHist([ink], [0], None, [256], [0, 256])) / ink.size
-    return float(np.searchsorted(share, 0.5)), float(np.searchsorted(share, 0.9998))
+def background_roughness(difference: Colors, near: Mask) -> float:
+    """Return the median distance between the background and its local mean, with grain and noise averaged out.
+
+    difference: [h, w, c], each pixel less `local_background`. Returns 0 where the digit leaves too little background
+    to measure.
+    """
+    scale = min(1.0, ROUGHNESS_PX / max(near.shape))
+    size = max(1, round(near.shape[1] * scale)), max(1, round(near.shape[0] * scale))
+    small = cv2.resize(difference, size, interpolation=cv2.INTER_AREA).reshape(size[0] * size[1], -1)
+    foreground = cv2.resize(near * 255, size, interpolation=cv2.INTER_AREA)
+    background = cv2.dilate(foreground, np.ones((5, 5), np.uint8)).ravel() == 0
+    if background.mean() <= MIN_BACKGROUND:
+        return 0.0
+    return float(np.median(np.linalg.norm(small[background], axis=1)))

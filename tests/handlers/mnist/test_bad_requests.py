@@ -1,4 +1,4 @@
-"""What clients get wrong: each mistake is 400 with one sentence that names it and says what is accepted."""
+"""Bad requests: each is answered 400 with one sentence that names the fault and the accepted form."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import re
-import zlib
 
 import numpy as np
 import pytest
@@ -14,19 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from tests.payloads.malicious.image_files import png_claiming
 from tests.support.assertions import npy
-
-
-def chunk(kind, data):
-    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
-
-
-def png_claiming(width, height):
-    """Make a PNG of a few bytes whose header claims any size."""
-    header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, 0, 0, 0, 0])
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
-    )
 
 
 def tensor(shape, datatype, data):
@@ -60,8 +48,8 @@ BODIES = {
 
 
 @pytest.mark.parametrize(("body", "sentence"), BODIES.values(), ids=BODIES)
-def test_a_bad_body_is_refused_with_its_sentence(mnist, body, sentence):
-    reply = mnist.body(body)
+def test_a_bad_body_is_refused_with_its_sentence(mnist_handler, body, sentence):
+    reply = mnist_handler.body(body)
     assert reply.status == 400
     assert sentence in reply.json["error"]
 
@@ -109,50 +97,50 @@ MESSAGES = {
 
 
 @pytest.mark.parametrize(("message", "sentence"), MESSAGES.values(), ids=MESSAGES)
-def test_a_bad_message_is_refused_with_its_sentence(mnist, message, sentence):
-    reply = mnist.json(message)
+def test_a_bad_message_is_refused_with_its_sentence(mnist_handler, message, sentence):
+    reply = mnist_handler.json(message)
     assert reply.status == 400
     assert sentence in reply.json["error"]
 
 
-def test_a_web_form_is_refused_with_the_remedy(mnist):
-    reply = mnist.one({"what was": bytearray(b"left")}, {"Content-Type": "application/x-www-form-urlencoded"})
+def test_a_web_form_is_refused_with_the_remedy(mnist_handler):
+    reply = mnist_handler.one({"what was": bytearray(b"left")}, {"Content-Type": "application/x-www-form-urlencoded"})
     assert reply.status == 400
     assert "curl -T" in reply.json["error"]
     assert "Content-Type: image/png" in reply.json["error"]
 
 
-def test_a_bad_part_is_named(mnist, seven):
-    reply = mnist.one({"first": bytearray(seven), "second": bytearray(b"garbage")})
+def test_a_bad_part_is_named(mnist_handler, seven):
+    reply = mnist_handler.one({"first": bytearray(seven), "second": bytearray(b"garbage")})
     assert reply.status == 400
     assert reply.json["error"].startswith("second: the 7 bytes are not an image")
 
 
-def test_more_images_than_can_be_read_in_time_are_refused(mnist):
+def test_more_images_than_can_be_read_in_time_are_refused(mnist_handler):
     large = Image.new("1", (4096, 4096))
     ImageDraw.Draw(large).line([(1500, 1000), (2500, 1000), (2000, 3000)], fill=1, width=200)
     stream = io.BytesIO()
     large.save(stream, "PNG")
     text = base64.b64encode(stream.getvalue()).decode()
-    reply = mnist.json({"instances": [{"b64": text}] * 100})
+    reply = mnist_handler.json({"instances": [{"b64": text}] * 100})
     assert reply.status == 400
     assert re.fullmatch(r"[1-9]\d? of 100 images took 3 s to read; send fewer at once", reply.json["error"])
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"])
-def test_a_truncated_image_is_refused(mnist, image_file, image_format):
+def test_a_truncated_image_is_refused(mnist_handler, image_file, image_format):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8))
     whole = image_file(noise, image_format)
     for length in (1, len(whole) // 4, len(whole) // 2, len(whole) - 200):
-        reply = mnist.body(whole[:length])
+        reply = mnist_handler.body(whole[:length])
         assert reply.status == 400, f"{length} of {len(whole)} bytes"
         assert reply.json["error"]
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200))
-def test_no_bytes_make_the_handler_fail(mnist, body):
-    assert mnist.body(body).status in (200, 400)
+def test_no_bytes_make_the_handler_fail(mnist_handler, body):
+    assert mnist_handler.body(body).status in (200, 400)
 
 
 JSON_VALUES = st.recursive(
@@ -169,16 +157,16 @@ JSON_VALUES = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(["instances", "inputs", "outputs"]), JSON_VALUES)
-def test_no_json_makes_the_handler_fail(mnist, key, value):
-    assert mnist.body(json.dumps({key: value}).encode()).status == 400
+def test_no_json_makes_the_handler_fail(mnist_handler, key, value):
+    assert mnist_handler.body(json.dumps({key: value}).encode()).status == 400
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"]), st.data())
-def test_no_damaged_image_makes_the_handler_fail(mnist, image_format, data):
+def test_no_damaged_image_makes_the_handler_fail(mnist_handler, image_format, data):
     stream = io.BytesIO()
     Image.new("L", (28, 28), 90).save(stream, image_format)
     body = bytearray(stream.getvalue())
     for _ in range(data.draw(st.integers(1, 8))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
-    assert mnist.body(bytes(body)).status in (200, 400)
+    assert mnist_handler.body(bytes(body)).status in (200, 400)

@@ -1,4 +1,4 @@
-"""What holds no digit is refused with a sentence, not answered with a guess."""
+"""Images without a digit are refused, not answered with a guess."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from handlers.errors import ClientError
-from handlers.mnist.preprocessing.normalize import read_digit
+from handlers.mnist.preprocessing.pipeline import preprocess_image
 from tests.support.image_factory import encoded, seven
 
 
@@ -15,7 +15,7 @@ from tests.support.image_factory import encoded, seven
 @pytest.mark.parametrize("side", [1, 28, 300])
 def test_a_blank_image_holds_no_digit(tone: int, side: int) -> None:
     with pytest.raises(ClientError, match="no digit found"):
-        read_digit(encoded(np.full((side, side), tone, np.uint8)))
+        preprocess_image(encoded(np.full((side, side), tone, np.uint8)))
 
 
 @pytest.mark.parametrize("side", [28, 100, 400])
@@ -24,12 +24,12 @@ def test_noise_holds_no_digit(side: int) -> None:
     for sigma in (3, 40):
         page = np.clip(128 + rng.normal(0, sigma, (side, side)), 0, 255).astype(np.uint8)
         with pytest.raises(ClientError, match="no digit found"):
-            read_digit(encoded(page))
+            preprocess_image(encoded(page))
 
 
 def test_a_gradient_holds_no_digit() -> None:
     with pytest.raises(ClientError, match="no digit found"):
-        read_digit(encoded(np.tile(np.linspace(20, 230, 300).astype(np.uint8), (200, 1))))
+        preprocess_image(encoded(np.tile(np.linspace(20, 230, 300).astype(np.uint8), (200, 1))))
 
 
 @pytest.mark.parametrize("lines", [5, 12])
@@ -41,7 +41,7 @@ def test_an_empty_ruled_page_holds_no_digit(lines: int, squared: bool) -> None:
     for x in np.linspace(20, 380, lines).astype(int) if squared else ():
         cv2.line(page, (x, 0), (x + 5, 499), 170, 2, cv2.LINE_AA)
     with pytest.raises(ClientError, match="no digit found"):
-        read_digit(encoded(page))
+        preprocess_image(encoded(page))
 
 
 def test_a_shape_among_others_holds_no_digit() -> None:
@@ -50,6 +50,6 @@ def test_a_shape_among_others_holds_no_digit() -> None:
     scene, rng = np.full_like(plain, 245), np.random.default_rng(3)
     for x, y, radius, tone in rng.integers((0, 0, 25, 60), (240, 300, 60, 256), (60, 4)).tolist():
         cv2.circle(scene, (x, y), radius, tone, -1, cv2.LINE_AA)
-    assert read_digit(encoded(plain)).max() == 255
+    assert preprocess_image(encoded(plain)).max() == 255
     with pytest.raises(ClientError, match="no digit found"):
-        read_digit(encoded(np.where(plain < 130, plain, scene)))
+        preprocess_image(encoded(np.where(plain < 130, plain, scene)))

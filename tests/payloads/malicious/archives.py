@@ -1,4 +1,4 @@
-"""Archives that are damaged, or made to do harm; each function writes one, made of a good one."""
+"""Write damaged or malicious archives; each function makes one from a good archive."""
 
 from __future__ import annotations
 

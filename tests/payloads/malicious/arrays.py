@@ -1,4 +1,4 @@
-"""Files of NumPy whose headers lie, whose contents are code, or which are odd and right."""
+"""Malicious .npy files, each with a part of its error message, and unusual valid ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image files that claim, repeat or hide more than they hold: bombs for a decoder that believes them."""
+"""Build image files that claim, repeat or hide more than they hold: bombs for a decoder that trusts them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ import zlib
 import numpy as np
 from PIL import Image
 
+from common.png import png_chunk, png_file, png_header
 from tests.payloads.malicious.limits import MB, SIDE
 from tests.support.image_factory import encoded, seven
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def png(*chunks: bytes, width: int = SIDE, height: int = SIDE, form: tuple[int, int, int] = (8, 0, 0)) -> bytes:
     """Write a PNG of chunks after its header; form is bits, colour type and interlacing."""
     bits, colour, interlaced = form
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced))
-    return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + chunk(b"IEND", b"")
+    return png_file(png_header(width, height, depth=bits, color_type=colour, interlace=interlaced), *chunks)
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    """Write a PNG of a few bytes whose header claims any size, 8-bit gray."""
+    return png(png_chunk(b"IDAT", zlib.compress(bytes(100))), width=width, height=height)
 
 
 @functools.cache
@@ -44,7 +45,7 @@ def zlib_end(size: int) -> bytes:
 
 
 def pixels(size: int) -> bytes:
-    return chunk(b"IDAT", zeros(size))
+    return png_chunk(b"IDAT", zeros(size))
 
 
 def png_with(*chunks: bytes) -> bytes:

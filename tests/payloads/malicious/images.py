@@ -1,4 +1,4 @@
-"""Images that are bombs, lies or none at all, with the words of their refusal."""
+"""Malicious image files, each with a part of its error message."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import lzma
 import numpy as np
 from PIL import Image
 
+from common.png import png_chunk
 from tests.payloads.malicious import image_files as files
 from tests.payloads.malicious.limits import HUGE, MB, SIDE, Bodies
 from tests.support.image_factory import encoded, seven
@@ -53,11 +54,11 @@ REFUSED: Bodies = {
         lambda: files.png(files.pixels(8 * SIDE * (SIDE + 2)), form=(16, 6, 1)), NO_DIGIT),
     "a PNG with a gigabyte behind its pixels": (lambda: files.png(files.pixels(2**30), height=100), NO_DIGIT),
     "a PNG with a profile of a gigabyte": (
-        lambda: files.png_with(files.chunk(b"iCCP", b"x\0\0" + files.zeros(2**30))), DAMAGED),
+        lambda: files.png_with(png_chunk(b"iCCP", b"x\0\0" + files.zeros(2**30))), DAMAGED),
     "a PNG with a text of a gigabyte": (
-        lambda: files.png_with(files.chunk(b"zTXt", b"x\0\0" + files.zeros(2**30))), DAMAGED),
+        lambda: files.png_with(png_chunk(b"zTXt", b"x\0\0" + files.zeros(2**30))), DAMAGED),
     "a PNG with 7,000 texts of a megabyte": (
-        lambda: files.png_with(files.chunk(b"zTXt", b"x\0\0" + files.zeros(MB - 1)) * 7000), DAMAGED),
+        lambda: files.png_with(png_chunk(b"zTXt", b"x\0\0" + files.zeros(MB - 1)) * 7000), DAMAGED),
     "a PNG of two billion pixels a side": (
         lambda: files.png(files.pixels(9), width=2**31 - 1, height=2**31 - 1), LARGE),
     "a JPEG of 600 scans": (lambda: files.scans(600), SCANS),

@@ -1,4 +1,4 @@
-"""What TorchServe and the handler let through at most, in numbers that hostile bodies are made to."""
+"""The limits of TorchServe and the handler, which malicious bodies are built to reach."""
 
 from __future__ import annotations
 

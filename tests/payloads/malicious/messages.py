@@ -1,4 +1,4 @@
-"""JSON that is deep, long, huge or half, with the words of its refusal."""
+"""Malicious JSON messages, each with a part of its error message."""
 
 from __future__ import annotations
 

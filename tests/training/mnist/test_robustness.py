@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from handlers.errors import ClientError
-from handlers.mnist.preprocessing.normalize import read_digit
+from handlers.mnist.preprocessing.pipeline import preprocess_image
 from training.mnist.robustness import __main__ as wild
 from training.mnist.robustness.ablation import resized
 from training.mnist.robustness.corruptions import KINDS
@@ -42,7 +42,7 @@ def test_every_digit_has_its_skeletons() -> None:
 
 def test_every_kind_is_an_image_file_and_a_digit_is_found_in_it(mnist_test: Mnist) -> None:
     for sample in wild_set(1, mnist_test):
-        assert read_digit(sample.data).max() == 255
+        assert preprocess_image(sample.data).max() == 255
 
 
 def test_the_way_to_mnist_form_earns_what_it_costs(mnist_test: Mnist) -> None:
@@ -57,7 +57,7 @@ def test_the_way_to_mnist_form_earns_what_it_costs(mnist_test: Mnist) -> None:
     samples = [s for kind in QUICK[:8] for s in samples_of(kind, KINDS[kind], 6, mnist_test)]
     plain, read = (
         np.mean(list(wild.accuracy_by_kind(samples, on_this_machine(step, predict)(samples)).values()))
-        for step in (resized, read_digit)
+        for step in (resized, preprocess_image)
     )
     assert read > 0.75
     assert read > plain + 0.4
@@ -67,7 +67,7 @@ def test_the_way_to_mnist_form_earns_what_it_costs(mnist_test: Mnist) -> None:
 def test_what_plainly_holds_no_digit_is_refused(kind: str) -> None:
     for sample in negatives_of(kind, 5):
         with pytest.raises(ClientError, match="no digit found"):
-            read_digit(sample.data)
+            preprocess_image(sample.data)
 
 
 def test_every_negative_is_an_image_file() -> None:
