@@ -115,4 +115,4 @@ def test_the_share_of_wild_digits_is_the_measured_one(root, name):
     plain, service = (list(column.values()) for column in figures["accuracy"].values())
     for share in (statistics.mean(service), min(service), statistics.mean(plain)):
         assert f"{100 * share:.1f} %" in read(root, name)
-    assert f"{100 * figures['without_digit']['photo']['refused']:.0f} %" in read(root, name)
+    assert f"{100 * figures['out_of_distribution']['photo']['refused']:.0f} %" in read(root, name)

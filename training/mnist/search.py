@@ -134,12 +134,12 @@ def draw(study: optuna.Study) -> dict[str, bytes]:
     title = f"Trial {best.number + 1} of {len(study.trials)} is best: {best.value:.2%} of the validation digits"
     with style(), warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        slices = np.ravel(plot_slice(study, target_name="validation accuracy"))  # type: ignore[arg-type]
-        curves = plot_intermediate_values(study)
+        slices: Any = np.ravel(plot_slice(study, target_name="validation accuracy"))  # type: ignore[arg-type]
+        curves: Any = plot_intermediate_values(study)
         slices[0].figure.set_size_inches(20, 4)
         slices[0].figure.suptitle(title)
         curves.figure.set_size_inches(8, 5)
-        curves.get_legend().remove()  # it lists every trial
+        curves.legend_.remove()  # it lists every trial
         curves.set(title=title, xlabel="epoch", ylabel="validation accuracy")
         for axes in (slices[0], curves):
             axes.set_ylim(study.best_value - 0.025, study.best_value + 0.002)
