@@ -66,7 +66,7 @@ def test_the_share_of_correct_corrupted_images_is_the_measured_one(robustness, n
     plain, service = (list(column.values()) for column in robustness["accuracy"].values())
     for share in (statistics.mean(service), min(service), statistics.mean(plain)):
         assert f"{100 * share:.1f} %" in read(name)
-    assert f"{100 * robustness['without_digit']['photo']['refused']:.0f} %" in read(name)
+    assert f"{100 * robustness['out_of_distribution']['photo']['refused']:.0f} %" in read(name)
 
 
 @pytest.mark.parametrize("name", READMES)

@@ -1,1 +1,1 @@
-"""What training gives, as a page of pictures and tables: `python -m training.mnist.report`."""
+"""The training report: pictures, tables and figures of the recipes and of one net."""

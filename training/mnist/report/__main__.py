@@ -1,171 +1,286 @@
-"""Compare the recipes and look at one net closely: a page of pictures and tables, and the numbers as JSON.
+"""Compare the recipes and evaluate one net in detail: an HTML page with pictures and tables, and the figures as JSON.
 
 python -m training.mnist.report                       # report/index.html, about weights/mnist.pt
-python -m training.mnist.report --seeds 3 --out docs/training --weights weights/runs/best-seed0.pt
+python -m training.mnist.report --seeds 3 --output docs/training --weights weights/runs/best-seed0.pt
+python -m training.mnist.report --redraw docs/training/report.json --output docs/training    # trains nothing
 
-What is not there yet is trained first, into weights/runs; interrupted, the same command goes on.
+Runs that weights/runs lacks are trained first; after an interruption the same command resumes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import shlex
 import statistics
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from common.cli import UserError, exit_on_error, positive_int
+from common.cli import UserError, exit_on_error, parser_with_examples, positive_int
 from common.files import write_atomically
+from common.paths import ROOT
 from training import weights
-from training.mnist import data as mnist_data
-from training.mnist.report import page, plots
-from training.mnist.report.runs import COMPARED, Trained, trained
+from training.device import add_device_option, resolve_device
+from training.mnist.data import MNIST, add_data_option, load_mnist
+from training.mnist.model import build_model
+from training.mnist.report import findings, page, plots
+from training.mnist.report.findings import percent
+from training.mnist.report.runs import RECIPES_COMPARED, learning_curves, load_or_train, summarize
 from training.mnist.report.scores import scores
-from training.mnist.train import usable_device
+
+Figures = dict[str, Any]
 
 
-def compared(runs: list[Trained]) -> list[dict[str, Any]]:
-    """Sum up each recipe's runs: accuracy and calibration error over its seeds, and the time they took."""
-    summaries = []
-    for name in dict.fromkeys(run.name for run in runs):
-        reports = [run.report for run in runs if run.name == name]
-        accuracy = [report["test"]["accuracy"] for report in reports]
-        summaries.append(
-            {
-                "recipe": name,
-                "seeds": len(reports),
-                "accuracy": accuracy,
-                "calibration_error": [report["test"]["calibration_error"] for report in reports],
-                "epochs": len(reports[0]["epochs"]),
-                "epoch_s": statistics.median(epoch["seconds"] for report in reports for epoch in report["epochs"]),
-                "total_s": [report["duration_s"] for report in reports],
-                "versions": reports[0]["versions"],
-                "device": reports[0]["device"],
-            }
-        )
-    return summaries
+def measure(arguments: argparse.Namespace, command: str, mnist: MNIST) -> Figures:
+    """Train the runs that are missing, score the net in `arguments.weights`, and return all figures, ready for JSON."""
+    net = build_model(weights.load_state(arguments.weights))
+    temperature = weights.load_report(arguments.weights)["temperature"]
+    device = resolve_device(arguments.device)
+    runs = load_or_train(arguments.recipes, arguments.seeds, arguments.data, arguments.runs, device)
+    return {
+        "command": command,
+        **_provenance(),
+        "weights": str(arguments.weights),
+        "recipes": summarize(runs),
+        "learning_curves": learning_curves(runs),
+        "net": scores(net, mnist.test_pixels, mnist.test_labels, temperature),
+    }
 
 
-def _recipes(summaries: list[dict[str, Any]]) -> str:
-    columns = (
-        "recipe",
-        "seeds",
-        "accuracy, mean",
-        "min",
-        "max",
-        "ECE, mean",
-        "epochs",
-        "epoch, median",
-        "in all, least",
-    )
+def _provenance() -> dict[str, str]:
+    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return {
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "commit": git.stdout.strip() or "unknown",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+    }
+
+
+def draw(report: Figures, robustness: Figures | None, mnist: MNIST) -> dict[str, bytes]:
+    """Return all pictures as PNGs by name."""
+    net = report["net"]
+    drawings: dict[str, Callable[[], bytes]] = {
+        "comparison": lambda: plots.comparison(report["recipes"]),
+        "learning_curves": lambda: plots.learning_curves(report["learning_curves"]),
+        "confusion": lambda: plots.confusion(net["confusion"]),
+        "mistakes": lambda: plots.mistakes(net["mistakes"], mnist.test_pixels),
+        "calibration": lambda: plots.calibration(net),
+    }
+    if robustness is not None:
+        images = (mnist.test_pixels * 255).round().byte().view(-1, 28, 28).numpy()
+        drawings["robustness"] = lambda: plots.robustness(robustness, (images, mnist.test_labels.numpy()))
+    return {name: make() for name, make in tqdm(drawings.items(), "drawing", leave=False, disable=None)}
+
+
+def _recipe_table(summaries: list[Figures]) -> str:
+    columns = ("recipe", "seeds", "mean accuracy", "min", "max", "mean ECE", "epochs", "median epoch", "fastest seed")
     rows = [
         (
             summary["recipe"],
             str(summary["seeds"]),
-            f"{statistics.mean(summary['accuracy']):.2%}",
-            f"{min(summary['accuracy']):.2%}",
-            f"{max(summary['accuracy']):.2%}",
-            f"{statistics.mean(summary['calibration_error']):.2%}",
+            percent(statistics.mean(summary["accuracy"])),
+            percent(min(summary["accuracy"])),
+            percent(max(summary["accuracy"])),
+            percent(statistics.mean(summary["calibration_error"])),
             str(summary["epochs"]),
             f"{summary['epoch_s']:.1f} s",
             f"{min(summary['total_s']):.0f} s",
         )
         for summary in summaries
     ]
-    return page.table(columns, rows)
+    return page.table("Accuracy, calibration error and training time of each recipe", columns, rows)
 
 
-def _digits(of_net: dict[str, Any]) -> str:
+def _digit_table(net: Figures) -> str:
     rows = [
         (
             str(row["digit"]),
             f"{row['total']:,}",
             f"{row['correct']:,}",
-            f"{row['recall']:.2%}",
-            f"{row['precision']:.2%}",
+            percent(row["recall"]),
+            percent(row["precision"]),
         )
-        for row in of_net["per_class"]
+        for row in net["per_class"]
     ]
     return page.table(
-        ("digit", "in the test set", "right", "found (recall)", "of these answers right (precision)"), rows
+        "Recall and precision of each digit", ("digit", "test digits", "right", "recall", "precision"), rows
     )
 
 
-def _page(report: dict[str, Any], has_wild: bool) -> str:
-    net, digits = report["net"], f"{report['net']['correct']:,} of {report['net']['total']:,}"
-    parts = [
-        page.paragraph(f"Made by: {report['command']}. Figures in report.json."),
-        page.heading("The recipes"),
-        page.picture("comparison.png", "test accuracy and time of each recipe"),
-        _recipes(report["recipes"]),
-        page.picture("learning_curves.png", "loss and error by epoch"),
-        page.heading(f"The net in {report['weights']}"),
-        page.paragraph(f"It reads {digits} test digits right, {net['correct'] / net['total']:.2%}."),
-        _digits(net),
-        page.picture("confusion.png", "digits and answers"),
-        page.picture("mistakes.png", "the surest mistakes"),
-        page.heading("What its confidence means"),
-        page.picture("calibration.png", "accuracy by confidence"),
+def _recipe_section(report: Figures, pictures: dict[str, bytes]) -> list[str]:
+    means = "; ".join(f"{r['recipe']} {percent(statistics.mean(r['accuracy']))}" for r in report["recipes"])
+    ends = "; ".join(f"{n} {percent(e)}" for n, e in findings.final_errors(report["learning_curves"]).items())
+    curves = findings.learning_curves(report["learning_curves"])
+    return [
+        page.heading("Recipes", "recipes"),
+        page.picture(
+            "comparison.png",
+            pictures["comparison"],
+            findings.comparison(report["recipes"]),
+            f"Dot plot of test accuracy and bar chart of training time. Mean accuracy: {means}.",
+        ),
+        _recipe_table(report["recipes"]),
+        page.picture(
+            "learning_curves.png",
+            pictures["learning_curves"],
+            curves,
+            f"Line charts of training loss and test error by epoch. Test error after the last epoch: {ends}.",
+        ),
+        page.paragraph(report.get("learning_curves_note", "Lines are medians over the seeds, bands their range.")),
     ]
-    if has_wild:
-        parts += [page.heading("Digits as people send them"), page.picture("wild.png", "accuracy by kind of picture")]
-    return page.page("MNIST Net: the training report", parts)
+
+
+def _net_section(report: Figures, pictures: dict[str, bytes]) -> list[str]:
+    net = report["net"]
+    count, confidence, correct = plots.merge_bins(net["reliability"])
+    bins = "; ".join(
+        f"{percent(c / n, 1)} confidence, {percent(k / n, 1)} right"
+        for n, c, k in zip(count, confidence, correct, strict=True)
+    )
+    shown = ", ".join(f"{m['label']} taken for {m['answer']}" for m in net["mistakes"][:10])
+    return [
+        page.heading("One net in detail", "net"),
+        page.paragraph(
+            f"The weights {Path(report['weights']).stem} classify {net['correct']:,} of {net['total']:,} test digits "
+            f"correctly, {percent(net['correct'] / net['total'])}."
+        ),
+        _digit_table(net),
+        page.picture(
+            "confusion.png",
+            pictures["confusion"],
+            findings.confusion(net["confusion"]),
+            "Confusion matrix of true and predicted digits; the table above has the totals of each digit.",
+        ),
+        page.picture(
+            "mistakes.png",
+            pictures["mistakes"],
+            findings.mistakes(net["mistakes"]),
+            f"The misread test digits, most confident first: {shown}, and more." if shown else "No digit is misread.",
+        ),
+        page.heading("Calibration", "calibration"),
+        page.picture(
+            "calibration.png",
+            pictures["calibration"],
+            findings.calibration(net),
+            f"Accuracy by confidence with 95 % intervals: {bins}.",
+        ),
+        page.paragraph(
+            f"The expected calibration error is {percent(net['calibration_error'])} at the temperature "
+            f"{net['temperature']:g} and {percent(net['calibration_error_uncalibrated'])} without one."
+        ),
+    ]
+
+
+def _robustness_section(robustness: Figures, pictures: dict[str, bytes]) -> list[str]:
+    accuracy = robustness["accuracy"]
+    first, *_, last = (*accuracy.values(), *accuracy.values())
+    kinds = "; ".join(
+        f"{plots.corruption_label(name)} {percent(first[name], 1)} → {percent(last[name], 1)}" for name in last
+    )
+    return [
+        page.heading("Robustness", "robustness"),
+        page.picture(
+            "robustness.png",
+            pictures["robustness"],
+            findings.robustness(accuracy),
+            f"Accuracy with a plain resize and with the digit localized first: {kinds}.",
+        ),
+    ]
+
+
+def to_html(report: Figures, robustness: Figures | None, pictures: dict[str, bytes]) -> str:
+    """Return the page: three findings, then recipes, one net, its calibration and, if measured, robustness."""
+    net = report["net"]
+    links = [(findings.comparison(report["recipes"]), "recipes"), (findings.calibration(net), "calibration")]
+    if robustness is None:
+        links.insert(1, (findings.confusion(net["confusion"]), "net"))
+    else:
+        links.insert(1, (findings.robustness(robustness["accuracy"]), "robustness"))
+    versions = report["recipes"][0]["versions"]
+    made = f"{report['date']}, commit {report['commit']}, {report['machine']}, torch {versions['torch']}"
+    parts = [
+        page.bullets(links),
+        *_recipe_section(report, pictures),
+        *_net_section(report, pictures),
+        *(_robustness_section(robustness, pictures) if robustness else ()),
+        page.heading("Provenance", "provenance"),
+        page.paragraph(f"{made}. Made by: {report['command']}"),
+        '<p>The figures are in <a href="report.json">report.json</a>.</p>',
+    ]
+    return page.page("MNIST training report", parts)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = parser_with_examples(
+        "Compare the recipes and evaluate one net in detail.",
+        "python -m training.mnist.report --seeds 3 --robustness robustness.json",
+        "python -m training.mnist.report --redraw docs/training/report.json --output docs/training",
+    )
+    add = parser.add_argument
+    add("--weights", type=Path, default=Path("weights/mnist.pt"), help="the net to evaluate (default: %(default)s)")
+    add(
+        "--recipes",
+        nargs="+",
+        choices=RECIPES_COMPARED,
+        default=list(RECIPES_COMPARED),
+        help="recipes to compare (default: all)",
+    )
+    add("--seeds", type=positive_int, default=1, help="runs of each recipe (default: %(default)s)")
+    add(
+        "--robustness",
+        type=Path,
+        metavar="JSON",
+        help="draw the output of `training.mnist.robustness --json` too (default: leave it out)",
+    )
+    add("--runs", type=Path, default=Path("weights/runs"), help="folder of the runs (default: %(default)s)")
+    add("--redraw", type=Path, metavar="JSON", help="draw this report.json again (default: measure)")
+    add_data_option(parser)
+    add_device_option(parser)
+    add("--output", type=Path, default=Path("report"), help="folder of the page (default: %(default)s)")
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description="Compare the recipes and look at one net closely. In brackets: defaults."
-    )
-    parser.add_argument("--weights", type=Path, default=Path("weights/mnist.pt"), help="(weights/mnist.pt)")
-    parser.add_argument("--recipes", nargs="+", choices=COMPARED, default=list(COMPARED), help="to compare (all)")
-    parser.add_argument("--seeds", type=positive_int, default=1, help="runs of each recipe (1)")
-    parser.add_argument(
-        "--wild", type=Path, metavar="JSON", help="what `training.mnist.robustness --json` wrote, drawn as well"
-    )
-    parser.add_argument("--runs", type=Path, default=Path("weights/runs"), help="where the runs are (weights/runs)")
-    parser.add_argument("--data", type=Path, default=Path("data"), help="folder that holds MNIST/raw (data)")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="(auto)")
-    parser.add_argument("--out", type=Path, default=Path("report"), help="folder of the page (report)")
     argv = sys.argv[1:] if argv is None else argv
-    arguments = parser.parse_args(argv)
+    arguments = build_parser().parse_args(argv)
     command = shlex.join(["python", "-m", "training.mnist.report", *argv])
     with exit_on_error(if_interrupted=f"this goes on after the last finished epoch:\n  {command}"):
-        net = weights.mnist_net(weights.load_state(arguments.weights))
-        temperature = weights.load_report(arguments.weights)["temperature"]
-        wild = _read_wild(arguments.wild) if arguments.wild else None
-        device = usable_device(arguments.device)
-        runs = trained(arguments.recipes, arguments.seeds, arguments.data, arguments.runs, device)
-        mnist = mnist_data.load(arguments.data)
-        of_net = scores(net, mnist.test_pixels, mnist.test_labels, temperature)
-        report = {"command": command, "weights": str(arguments.weights), "recipes": compared(runs), "net": of_net}
-        drawings: dict[str, Callable[[], bytes]] = {
-            "comparison": lambda: plots.comparison(runs),
-            "learning_curves": lambda: plots.learning_curves(runs),
-            "confusion": lambda: plots.confusion(of_net["confusion"]),
-            "mistakes": lambda: plots.mistakes(of_net["mistakes"], mnist.test_pixels),
-            "calibration": lambda: plots.calibration(of_net, temperature),
-        }
-        if wild is not None:
-            drawings["wild"] = partial(plots.by_kind, wild)
-        for name, draw in tqdm(drawings.items(), "drawing", leave=False, disable=None):
-            write_atomically(arguments.out / f"{name}.png", draw())
-        write_atomically(arguments.out / "report.json", (json.dumps(report, indent=1) + "\n").encode())
-        write_atomically(arguments.out / "index.html", _page(report, has_wild=wild is not None).encode())
-        print(f"look at {arguments.out / 'index.html'}")
+        robustness = None
+        if arguments.robustness:
+            robustness = _read_json(
+                arguments.robustness, ("accuracy", "count"), "`python -m training.mnist.robustness --json` writes"
+            )
+        if arguments.redraw:
+            report = _read_json(arguments.redraw, ("recipes", "learning_curves", "net"), "a report writes")
+            mnist = load_mnist(arguments.data)
+        else:
+            mnist = load_mnist(arguments.data)
+            report = measure(arguments, command, mnist)
+        pictures = draw(report, robustness, mnist)
+        for name, png in pictures.items():
+            write_atomically(arguments.output / f"{name}.png", png)
+        write_atomically(arguments.output / "report.json", (json.dumps(report, indent=1) + "\n").encode())
+        write_atomically(arguments.output / "index.html", to_html(report, robustness, pictures).encode())
+        print(f"look at {arguments.output / 'index.html'}")
 
 
-def _read_wild(path: Path) -> dict[str, dict[str, float]]:
+def _read_json(path: Path, keys: Sequence[str], writer: str) -> Figures:
+    """Read a JSON object that has `keys`. Raises UserError for another content."""
     try:
-        steps: dict[str, dict[str, float]] = json.loads(path.read_bytes())["accuracy"]
+        figures: Figures = json.loads(path.read_bytes())
+        for key in keys:
+            figures[key]
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is not what `python -m training.mnist.robustness --json` writes") from error
-    return steps
+        raise UserError(f"{path} is not what {writer}") from error
+    return figures
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What one net gets right and wrong on the test digits, in numbers."""
+"""Score one net on the test digits in detail: confusion matrix, mistakes, reliability."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from training.calibration import expected_calibration_error, reliability
 def scores(net: nn.Module, pixels: Tensor, labels: Tensor, temperature: float) -> dict[str, Any]:
     """Score `net` on pixels float32 [n, 784] in [0, 1] and labels int64 [n], ready for JSON.
 
-    `confusion[label][answer]` counts; `mistakes` name the place in the test set, the surest first; `reliability` is
-    that with `temperature` and, `uncalibrated`, that of the bare softmax.
+    `confusion[label][answer]` are counts; `mistakes` have their index in the test set, most confident first;
+    `reliability` is at `temperature`, `reliability_uncalibrated` at 1.
     """
     logits = net(pixels)
     confidence, answers = (logits / temperature).softmax(1).max(1)
@@ -25,8 +25,9 @@ def scores(net: nn.Module, pixels: Tensor, labels: Tensor, temperature: float) -
     return {
         "correct": len(labels) - len(wrong),
         "total": len(labels),
+        "temperature": temperature,
         "confusion": confusion.tolist(),
-        "per_class": [_of_digit(confusion, digit) for digit in range(10)],
+        "per_class": [_score_digit(confusion, digit) for digit in range(10)],
         "mistakes": [
             {"index": i, "label": int(labels[i]), "answer": int(answers[i]), "confidence": float(confidence[i])}
             for i in wrong.tolist()
@@ -38,8 +39,8 @@ def scores(net: nn.Module, pixels: Tensor, labels: Tensor, temperature: float) -
     }
 
 
-def _of_digit(confusion: Tensor, digit: int) -> dict[str, Any]:
-    """Precision: of the answers `digit`, how many are right. Recall: of the digits, how many are found."""
+def _score_digit(confusion: Tensor, digit: int) -> dict[str, Any]:
+    """Return precision and recall of one digit, with the counts behind them."""
     right, answered, total = int(confusion[digit, digit]), int(confusion[:, digit].sum()), int(confusion[digit].sum())
     shares = {"precision": right / max(answered, 1), "recall": right / max(total, 1)}
     return {"digit": digit, "total": total, "correct": right, **shares}
