@@ -1,4 +1,4 @@
-"""Constant load of one digit, a 7, and what became of every single request."""
+"""Constant load of one digit, a 7, with the outcome of every request."""
 
 from __future__ import annotations
 
@@ -6,25 +6,28 @@ import json
 from collections import Counter
 from urllib.parse import urlsplit
 
-from benchmarks.load.constant_rate import RIGHT, Asked, ConstantLoad, Outcome, http_request
+from benchmarks.load.constant_rate import MAX_IN_FLIGHT, RIGHT, CheckedRequest, ConstantLoad, Outcome
+from benchmarks.load.http1 import post_request
 
 
-def judge(status: int, body: bytes) -> str:
+def check(status: int, body: bytes) -> str:
     if status != 200:
         return str(status)
     return RIGHT if json.loads(body)["digit"] == 7 else "wrong"
 
 
 class Load(ConstantLoad):
-    """Posts a 7 to `url` `rate` times a second while the block runs; leaving it waits for the last answers.
+    """Post a 7 to `url` `rate` times a second while the block runs; leaving it waits for the last responses.
 
-    `outcomes` counts "right", "wrong", the status of a refusal, and what is no answer.
+    `outcomes` counts "right", "wrong", the status of a refusal, and the reasons of missing responses.
     """
 
-    def __init__(self, url: str, body: bytes, rate: float = 500, timeout_s: float = 30) -> None:
+    def __init__(
+        self, url: str, body: bytes, rate: float = 500, timeout_s: float = 30, max_in_flight: int = MAX_IN_FLIGHT
+    ) -> None:
         parts = urlsplit(url)
-        asked = Asked(http_request(parts.path, body, {"Content-Type": "image/png"}), judge)
-        super().__init__((parts.hostname or "", parts.port or 80), [asked], rate, timeout_s)
+        request = CheckedRequest(post_request(parts.path, body, {"Content-Type": "image/png"}), check)
+        super().__init__((parts.hostname or "", parts.port or 80), [request], rate, timeout_s, max_in_flight)
         self.all: list[Outcome] = []
 
     def note(self, outcome: Outcome) -> None:
@@ -32,8 +35,8 @@ class Load(ConstantLoad):
 
     @property
     def outcomes(self) -> Counter[str]:
-        return Counter(outcome.what for outcome in self.all)
+        return Counter(outcome.name for outcome in self.all)
 
     @property
     def failed(self) -> list[Outcome]:
-        return [outcome for outcome in self.all if outcome.what != RIGHT]
+        return [outcome for outcome in self.all if outcome.name != RIGHT]
