@@ -55,7 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (module, description) in COMMANDS.items():
         command = commands.add_parser(
-            name, help=description, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+            name,
+            help=description.replace("%", "%%"),
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name == arguments[0]:
             scenario = importlib.import_module(module)

@@ -1,7 +1,7 @@
 """Constant load in which each response is checked: for the soak and the fault tests.
 
-Requests leave on schedule, whether or not earlier ones have been answered; none is sent twice. While the maximum number
-of requests is in flight the load falls behind: on a slow machine it must not overflow the server's queue of 2,000.
+Requests leave on schedule, whether or not earlier ones have been answered; none is sent twice. While MAX_IN_FLIGHT
+requests have no response the load falls behind: on a slow machine it must not overflow the server's queue of 2,000.
 """
 
 from __future__ import annotations
@@ -45,15 +45,10 @@ class ConstantLoad(ABC):
     """
 
     def __init__(
-        self,
-        address: tuple[str, int],
-        requests: Sequence[CheckedRequest],
-        rate: float,
-        timeout_s: float = 30,
-        max_in_flight: int = MAX_IN_FLIGHT,
+        self, address: tuple[str, int], requests: Sequence[CheckedRequest], rate: float, timeout_s: float = 30
     ) -> None:
         self._address, self._requests = address, requests
-        self._rate, self._timeout_s, self._max_in_flight = rate, timeout_s, max_in_flight
+        self._rate, self._timeout_s = rate, timeout_s
         self._idle: list[_Connection] = []
 
     @abstractmethod
@@ -74,7 +69,7 @@ class ConstantLoad(ABC):
         began_s, sent = time.monotonic(), 0
         in_flight: set[asyncio.Task[None]] = set()
         while not self._stopping.is_set():
-            while sent < (time.monotonic() - began_s) * self._rate and len(in_flight) < self._max_in_flight:
+            while sent < (time.monotonic() - began_s) * self._rate and len(in_flight) < MAX_IN_FLIGHT:
                 task = asyncio.ensure_future(self._send(self._requests[sent % len(self._requests)]))
                 in_flight.add(task)
                 task.add_done_callback(in_flight.discard)

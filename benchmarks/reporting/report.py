@@ -26,7 +26,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = FOLDER / "bench.jsonl"
     parser.add_argument(
-        "results", nargs="?", type=Path, default=default, help=f"(default: {default.relative_to(ROOT)})"
+        "results", nargs="?", type=Path, default=default, help=f"results file (default: {default.relative_to(ROOT)})"
     )
     parser.add_argument(
         "--update-docs", action="store_true", help="write the tables into the READMEs and docs/performance*.md"
@@ -70,9 +70,8 @@ def comparison(records: Sequence[Record], name: str) -> str:
     compared = targets.targets_table(median_trials(records), records)
     parts = [caption(records), summary_table(records), compared, full_table(records)]
     if of_kind(records, "sweep"):
-        parts.append(
-            f"![Throughput, latency and memory by digits per request, connections, image size and workers]({name}-sweeps.svg)\n"
-        )
+        description = "Throughput, latency and memory by digits per request, connections, image size and workers"
+        parts.append(f"![{description}]({name}-sweeps.svg)\n")
     return "\n".join(filter(None, parts))
 
 

@@ -39,7 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     names, default = ",".join(BY_NAME), ",".join(DEFAULT_SERVERS)
     add("--servers", type=server_names, default=default, help=f"some of {names} (default: {default})")
-    add("--connections", type=numbers(int), default=CONNECTIONS, help=f"of the closed loop (default: {CONNECTIONS})")
+    add(
+        "--connections",
+        type=numbers(int),
+        default=CONNECTIONS,
+        help=f"connections of the closed loop (default: {CONNECTIONS})",
+    )
     add("--rates", type=numbers(float), default=RATES, help=f"requests/s of the open loop (default: {RATES})")
     add("--rounds", type=positive_int, default=ROUNDS, help=f"trials of each server (default: {ROUNDS})")
     add("--seconds", type=positive_int, default=SECONDS, help=f"duration of each measurement (default: {SECONDS})")

@@ -38,6 +38,14 @@ def test_every_command_describes_each_option_and_shows_two_examples(name, capsys
     assert examples.count(f"python -m benchmarks {name}") == 2
 
 
+def test_the_help_lists_every_command(capsys):
+    with pytest.raises(SystemExit) as left:
+        command.main(["--help"])
+    assert left.value.code == 0
+    text = capsys.readouterr().out
+    assert re.findall(r"^    (\w+)\b", text, re.MULTILINE) == list(command.COMMANDS)
+
+
 @pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
 def test_every_server_has_its_program_and_a_pinned_version(root, server):
     assert (root / f"benchmarks/servers/impl/{server.module}.py").is_file()

@@ -62,7 +62,7 @@ def test_when_torchserve_dies_it_is_started_anew_in_its_container(service, seven
     with ConstantLoad(f"{service.url}/predictions/mnist", seven, rate=100) as load:
         time.sleep(1)
         docker("exec", torchserve, "python", "-c", KILL_JAVA)
-        wait_until_healthy(load)
+        wait_until_whole(load)
     failed = [outcome.sent_s for outcome in load.failed]
     whole_s = max(failed) - min(failed)
     does = "it is started anew; meanwhile the gateway says 503 and when to come again"
@@ -81,14 +81,14 @@ def test_when_it_dies_again_at_once_the_container_ends_and_is_restarted(service,
         while service.inspect(torchserve)["RestartCount"] == restarts:
             with contextlib.suppress(AssertionError):  # while there is no container
                 docker("exec", torchserve, "python", "-c", KILL_JAVA)
-        wait_until_healthy(load)
+        wait_until_whole(load)
     failed = [outcome.sent_s for outcome in load.failed]
     does = "its container ends and is restarted"
     record_fault("Java is killed again and again", does, load.outcomes, max(failed) - min(failed))
     assert set(load.outcomes) <= {RIGHT, "503"}
 
 
-def wait_until_healthy(load):
+def wait_until_whole(load):
     """Return when requests have failed, and the last hundred no longer."""
     end = time.monotonic() + 60
     while not load.failed or any(outcome.name != RIGHT for outcome in load.all[-100:]):

@@ -28,7 +28,7 @@ class Faulty:
     def workers(self) -> set[int]:
         return worker_pids(self.client)
 
-    def wait_until_healthy(self, without: int) -> float:
+    def wait_until_whole(self, without: int) -> float:
         """Return how many seconds it took until all workers were ready, without the one that has ended."""
         return wait_until_healthy(self.client, gone={without})
 

@@ -66,7 +66,7 @@ def full(disk):
 def kill_a_worker(server):
     worker = min(server.workers())
     os.kill(worker, signal.SIGKILL)
-    return server.wait_until_healthy(without=worker)
+    return server.wait_until_whole(without=worker)
 
 
 def test_the_disk_of_the_log_is_full(on_disk, full, seven, record_fault):

@@ -24,7 +24,7 @@ def test_a_worker_is_killed(faulty, seven, record_fault):
         time.sleep(1)
         killed_s = time.monotonic()
         os.kill(worker, signal.SIGKILL)
-        whole_s = faulty.wait_until_healthy(without=worker)
+        whole_s = faulty.wait_until_whole(without=worker)
         time.sleep(1)
     record_fault("a worker is killed (-9)", "its batch is lost, another comes", load.outcomes, whole_s)
     assert set(load.outcomes) <= {RIGHT, DIED}
@@ -39,7 +39,7 @@ def test_both_workers_are_killed_at_once(faulty, seven, record_fault):
         time.sleep(1)
         for worker in workers:
             os.kill(worker, signal.SIGKILL)
-        whole_s = max(faulty.wait_until_healthy(without=worker) for worker in workers)
+        whole_s = max(faulty.wait_until_whole(without=worker) for worker in workers)
         time.sleep(1)
     record_fault("all workers are killed (-9) at once", "the rest waits", load.outcomes, whole_s)
     assert set(load.outcomes) <= {RIGHT, DIED}
@@ -69,7 +69,7 @@ def test_a_worker_hangs(faulty, seven, record_fault):
     with Load(faulty.url, seven) as load:
         time.sleep(1)
         os.kill(worker, signal.SIGSTOP)
-        whole_s = faulty.wait_until_healthy(without=worker)
+        whole_s = faulty.wait_until_whole(without=worker)
         time.sleep(1)
     record_fault(
         f"a worker hangs (stopped; responseTimeout {RESPONSE_TIMEOUT_S} s)",

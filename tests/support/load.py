@@ -1,4 +1,4 @@
-"""Constant load of one digit, a 7, with the outcome of every request."""
+"""Constant load of one digit, a 7, with the outcome of every single request."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 from collections import Counter
 from urllib.parse import urlsplit
 
-from benchmarks.load.constant_rate import MAX_IN_FLIGHT, RIGHT, CheckedRequest, ConstantLoad, Outcome
+from benchmarks.load.constant_rate import RIGHT, CheckedRequest, ConstantLoad, Outcome
 from benchmarks.load.http1 import post_request
 
 
-def check(status: int, body: bytes) -> str:
+def check_digit(status: int, body: bytes) -> str:
     if status != 200:
         return str(status)
     return RIGHT if json.loads(body)["digit"] == 7 else "wrong"
@@ -19,15 +19,13 @@ def check(status: int, body: bytes) -> str:
 class Load(ConstantLoad):
     """Post a 7 to `url` `rate` times a second while the block runs; leaving it waits for the last responses.
 
-    `outcomes` counts "right", "wrong", the status of a refusal, and the reasons of missing responses.
+    `outcomes` counts "right", "wrong", the status of an error, and the exception where there is no response.
     """
 
-    def __init__(
-        self, url: str, body: bytes, rate: float = 500, timeout_s: float = 30, max_in_flight: int = MAX_IN_FLIGHT
-    ) -> None:
+    def __init__(self, url: str, body: bytes, rate: float = 500, timeout_s: float = 30) -> None:
         parts = urlsplit(url)
-        request = CheckedRequest(post_request(parts.path, body, {"Content-Type": "image/png"}), check)
-        super().__init__((parts.hostname or "", parts.port or 80), [request], rate, timeout_s, max_in_flight)
+        request = CheckedRequest(post_request(parts.path, body, {"Content-Type": "image/png"}), check_digit)
+        super().__init__((parts.hostname or "", parts.port or 80), [request], rate, timeout_s)
         self.all: list[Outcome] = []
 
     def note(self, outcome: Outcome) -> None:
