@@ -9,7 +9,7 @@ import zipfile
 import pytest
 import requests
 
-from benchmarks.scenarios.soak.recovery import wait_until_whole, workers
+from common.recovery import wait_until_healthy, worker_pids
 from serving.client import Client
 from tests.containers.conftest import docker, running
 from tests.faults import bad_clients
@@ -71,9 +71,9 @@ def test_a_worker_runs_out_of_memory(greedy, seven, record_fault):
     url, headers = f"{greedy}:8080/predictions/mnist", {"Content-Type": "image/png", "X-Allocate": "8 GiB"}
     with Load(url, seven, rate=200) as load, Client(f"{greedy}:8080", f"{greedy}:8081") as client:
         time.sleep(1)
-        before = workers(client)
+        before = worker_pids(client)
         answer = requests.post(url, seven, headers=headers, timeout=30)
-        whole_s = wait_until_whole(client, gone=before)
+        whole_s = wait_until_healthy(client, gone=before)
         time.sleep(1)
     does = "the kernel kills it, its batch is lost, another comes"
     record_fault("a worker takes all memory of its container", does, load.outcomes, whole_s)

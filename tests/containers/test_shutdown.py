@@ -91,7 +91,7 @@ def test_when_it_dies_again_at_once_the_container_ends_and_is_restarted(service,
 def wait_until_whole(load):
     """Return when requests have failed, and the last hundred no longer."""
     end = time.monotonic() + 60
-    while not load.failed or any(outcome.what != RIGHT for outcome in load.all[-100:]):
+    while not load.failed or any(outcome.name != RIGHT for outcome in load.all[-100:]):
         assert time.monotonic() < end
         time.sleep(0.1)
 
