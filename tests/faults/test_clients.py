@@ -14,7 +14,7 @@ from tests.support.assertions import npy
 from tests.support.load import RIGHT, Load
 
 pytestmark = [pytest.mark.server, pytest.mark.fault, pytest.mark.xdist_group("faults")]
-FOR_S = 3.0
+FOR_S = 2.0
 LATEST_S = 20.0  # no request hangs
 FREE_TIMEOUT_S = 30.0
 

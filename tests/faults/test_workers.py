@@ -16,16 +16,17 @@ pytestmark = [pytest.mark.server, pytest.mark.fault, pytest.mark.xdist_group("fa
 BATCH = 32  # batchSize in model/mnist/model-config.yaml
 RECOVERY_S = 20.0  # an upper bound; docs/fault-injection.md has the measured times
 DIED = "500"
+STEADY_S = 0.5  # of load before a fault and after the recovery
 
 
 def test_a_worker_is_killed(fault_server, seven, record_fault):
     worker = min(fault_server.workers())
     with Load(fault_server.url, seven) as load:
-        time.sleep(1)
+        time.sleep(STEADY_S)
         killed_s = time.monotonic()
         os.kill(worker, signal.SIGKILL)
         recovery_s = fault_server.wait_until_healthy(without=worker)
-        time.sleep(1)
+        time.sleep(STEADY_S)
     effect = "its batch fails; TorchServe starts another"
     record_fault("a worker is killed (SIGKILL)", effect, load.outcomes, recovery_s)
     assert set(load.outcomes) <= {RIGHT, DIED}
@@ -37,11 +38,11 @@ def test_a_worker_is_killed(fault_server, seven, record_fault):
 def test_both_workers_are_killed_at_once(fault_server, seven, record_fault):
     workers = fault_server.workers()
     with Load(fault_server.url, seven, rate=200) as load:
-        time.sleep(1)
+        time.sleep(STEADY_S)
         for worker in workers:
             os.kill(worker, signal.SIGKILL)
         recovery_s = max(fault_server.wait_until_healthy(without=worker) for worker in workers)
-        time.sleep(1)
+        time.sleep(STEADY_S)
     effect = "their batches fail; other requests wait"
     record_fault("all workers are killed at once (SIGKILL)", effect, load.outcomes, recovery_s)
     assert set(load.outcomes) <= {RIGHT, DIED}
@@ -57,9 +58,9 @@ def test_a_worker_is_killed_while_it_waits_for_a_full_batch(fault_server, archiv
     try:
         (worker,) = fault_server.client.describe("mnist", "2.0")["workers"]
         with Load(f"{fault_server.url}/2.0", seven, rate=100, timeout_s=20) as load:
-            time.sleep(0.5)
+            time.sleep(STEADY_S)
             os.kill(worker["pid"], signal.SIGKILL)
-            time.sleep(0.5)
+            time.sleep(STEADY_S)
     finally:
         fault_server.client.unregister("mnist", "2.0")
     assert set(load.outcomes) <= {RIGHT, DIED}
@@ -69,10 +70,10 @@ def test_a_worker_is_killed_while_it_waits_for_a_full_batch(fault_server, archiv
 def test_a_worker_hangs(fault_server, seven, record_fault):
     worker = min(fault_server.workers())
     with Load(fault_server.url, seven) as load:
-        time.sleep(1)
+        time.sleep(STEADY_S)
         os.kill(worker, signal.SIGSTOP)
         recovery_s = fault_server.wait_until_healthy(without=worker)
-        time.sleep(1)
+        time.sleep(STEADY_S)
     record_fault(
         f"a worker hangs (SIGSTOP, responseTimeout {RESPONSE_TIMEOUT_S} s)",
         "TorchServe replaces it after the timeout; its batch fails",
