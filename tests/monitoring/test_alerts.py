@@ -6,8 +6,9 @@ import json
 
 from tests.monitoring.definitions import ALERTS, MONITORING
 
-# The values of a series, one a minute for two hours: "0+600x120" grows by 600 each minute.
-CONSTANT, PER_MINUTE = "{}x120", "0+{}x120"
+MINUTES = 80  # an hour for rate(…[1h]), and more than 10 minutes for `for`
+# The values of a series, one a minute: "0+600x80" grows by 600 each minute.
+CONSTANT, PER_MINUTE = f"{{}}x{MINUTES}", f"0+{{}}x{MINUTES}"
 HEALTHY = {
     'up{job="torchserve",instance="a"}': CONSTANT.format(1),
     'up{job="torchserve",instance="b"}': CONSTANT.format(1),
@@ -110,7 +111,7 @@ def test_each_fault_fires_its_alert_and_no_other(promtool, tmp_path):
                 "promql_expr_test": [
                     {
                         "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
-                        "eval_time": "2h",
+                        "eval_time": f"{MINUTES}m",
                         "exp_samples": expected,
                     }
                 ],
