@@ -29,7 +29,7 @@ def test_the_generated_alerts_are_up_to_date(root):
 
 def test_alerts_are_those_of_compose(rendered):
     alerts = yaml.safe_load((MONITORING / "alerts.yaml").read_bytes())
-    rule = rendered["monitoring"].one("PrometheusRule", "mnist")
+    rule = rendered["monitoring"].find("PrometheusRule", "mnist")
     assert replace_line_breaks(rule["spec"]) == replace_line_breaks(alerts)
 
 
@@ -39,7 +39,7 @@ def test_jobs_have_the_names_that_the_alerts_use(rendered):
     for monitor in (r["spec"] for r in rendered["monitoring"].all if r["kind"] == "PodMonitor"):
         label = monitor["jobLabel"]
         name = monitor["selector"]["matchLabels"][label]
-        template = rendered["monitoring"].one("Deployment", name)["spec"]["template"]
+        template = rendered["monitoring"].find("Deployment", name)["spec"]["template"]
         assert template["metadata"]["labels"][label] == name
         (endpoint,) = monitor["podMetricsEndpoints"]
         assert endpoint["port"] in {p["name"] for p in rendered["monitoring"].container(name)["ports"]}
@@ -56,7 +56,7 @@ def test_the_scrape_interval_is_that_of_compose(rendered):
 
 
 def test_the_autoscaler_uses_the_metric_of_the_adapter(root, rendered):
-    scaler = rendered["monitoring"].one("HorizontalPodAutoscaler", "torchserve")["spec"]
+    scaler = rendered["monitoring"].find("HorizontalPodAutoscaler", "torchserve")["spec"]
     cpu, queue = scaler["metrics"]
     assert cpu["resource"]["name"] == "cpu"
     assert queue["external"]["metric"]["name"] == adapter_rule(root)["name"]["as"]
