@@ -121,7 +121,7 @@ def test_a_server_that_hangs_is_noticed(service, prometheus):
     docker("pause", torchserve)
     try:
         prometheus.wait_until("max(gateway_upstreams_ready)", 0)
-        prometheus.wait_until('count(ALERTS{alertname="NotReady"})', 1)
+        prometheus.wait_until('count(ALERTS{alertname="NoUpstreamsReady"})', 1)
     finally:
         docker("unpause", torchserve)
     service.wait_for(1)

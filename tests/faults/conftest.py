@@ -1,8 +1,11 @@
-"""One server for faults: what `make serve` runs, but that it gives up sooner on a worker that hangs."""
+"""One server for the tests of faults, like that of `make serve` but with a shorter responseTimeout."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +19,11 @@ from tests.conftest import environment_of_free_ports
 from tests.support.archives import with_config
 
 RESPONSE_TIMEOUT_S = 3
+DISK_SIZE = "128m"
 
 
-class Faulty:
-    """The server with what tests do to it, and what they look at afterwards."""
+class FaultServer:
+    """A server that tests make fail."""
 
     def __init__(self, server: TorchServe, client: Client) -> None:
         self.server, self.client = server, client
@@ -28,8 +32,8 @@ class Faulty:
     def workers(self) -> set[int]:
         return worker_pids(self.client)
 
-    def wait_until_whole(self, without: int) -> float:
-        """Return how many seconds it took until all workers were ready, without the one that has ended."""
+    def wait_until_healthy(self, without: int) -> float:
+        """Wait until all workers are ready and `without` is not among them; return the seconds that this took."""
         return wait_until_healthy(self.client, gone={without})
 
     def java(self) -> psutil.Process:
@@ -37,12 +41,24 @@ class Faulty:
 
 
 @pytest.fixture(scope="session")
-def faulty(root: Path, archives: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Mount a small file system and return its folder, or an ordinary folder where mounting is not permitted."""
     folder = tmp_path_factory.mktemp("faults")
-    with_config(archives / "mnist.mar", folder / "mnist.mar", responseTimeout=RESPONSE_TIMEOUT_S)
-    shutil.copy(archives / "xor.mar", folder)
-    environment = {**environment_of_free_ports(), "TS_MODEL_STORE": str(folder), "TS_LOAD_MODELS": "mnist.mar"}
-    with TorchServe(root / "config.properties", folder / "log", environment) as server:
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "faults", folder]
+    is_root = sys.platform == "linux" and os.geteuid() == 0
+    mounted = is_root and subprocess.run(command, capture_output=True).returncode == 0
+    yield folder
+    if mounted:
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture(scope="session")
+def fault_server(root: Path, archives: Path, small_disk: Path) -> Iterator[FaultServer]:
+    """Run a server whose log and model store are on the small disk."""
+    with_config(archives / "mnist.mar", small_disk / "mnist.mar", responseTimeout=RESPONSE_TIMEOUT_S)
+    shutil.copy(archives / "xor.mar", small_disk)
+    environment = {**environment_of_free_ports(), "TS_MODEL_STORE": str(small_disk), "TS_LOAD_MODELS": "mnist.mar"}
+    with TorchServe(root / "config.properties", small_disk / "log", environment) as server:
         with Client(server.inference, server.management) as client:
             server.wait_ready()
-            yield Faulty(server, client)
+            yield FaultServer(server, client)

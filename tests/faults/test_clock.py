@@ -1,4 +1,4 @@
-"""The clock of the machine jumps; libfaketime stands for it, because no test may set the real one."""
+"""The clock of the machine jumps; libfaketime simulates it, because no test may set the real clock."""
 
 from __future__ import annotations
 
@@ -14,32 +14,37 @@ import pytest
 from serving.client import Client
 from serving.torchserve.process import TorchServe
 from tests.conftest import environment_of_free_ports
-from tests.faults.conftest import Faulty
+from tests.faults.conftest import FaultServer
 from tests.support.load import RIGHT, Load
 
 pytestmark = [pytest.mark.server, pytest.mark.fault]
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+CACHE_S = 1
 BATCH = 32
-RECOVERY_S = 20.0  # that it comes back; how soon is in docs/faults.md
-LATEST_S = 20.0  # that nobody hangs
+RECOVERY_S = 20.0  # an upper bound; docs/fault-injection.md has the measured times
+LATEST_S = 20.0  # no request hangs
 
 
 class Clock:
-    """What the server takes for the time: the true one and an offset, which it reads from a file."""
+    """The clock of a server: the true time and an offset that it reads from a file."""
 
     def __init__(self, file: Path) -> None:
-        self.file = file
-        self.jump(timedelta(0))
+        self._file = file
+        self._write(timedelta(0))
+
+    def _write(self, offset: timedelta) -> None:
+        self._file.write_text(f"{offset.total_seconds():+.0f}\n")
 
     def jump(self, offset: timedelta) -> None:
-        self.file.write_text(f"{offset.total_seconds():+.0f}\n")
-        time.sleep(1.5)  # it is looked at every second
+        """Set the offset, and wait until the server has read it."""
+        self._write(offset)
+        time.sleep(CACHE_S + 0.5)
 
     def environment(self) -> dict[str, str]:
         return {
             "LD_PRELOAD": str(LIBRARY),
-            "FAKETIME_TIMESTAMP_FILE": str(self.file),
-            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_CACHE_DURATION": str(CACHE_S),
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # Linux' own does not jump either
             "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # with it, waits for the monotonic clock end at wrong times
         }
@@ -47,36 +52,38 @@ class Clock:
 
 @pytest.fixture
 def clock(tmp_path):
+    """Return a clock that tests can set."""
     if LIBRARY is None:
-        pytest.skip("libfaketime is not there: apt-get install libfaketime")
+        pytest.skip("libfaketime is not installed: apt-get install libfaketime")
     return Clock(tmp_path / "offset")
 
 
 @pytest.fixture
-def server(root, archives, tmp_path, clock):
+def server_with_clock(root, archives, tmp_path, clock):
+    """Run a server that takes its time from `clock`."""
     shutil.copy(archives / "mnist.mar", tmp_path)
     store = {"TS_MODEL_STORE": str(tmp_path), "TS_LOAD_MODELS": "mnist.mar"}
     environment = {**environment_of_free_ports(), **store, **clock.environment()}
-    with TorchServe(root / "config.properties", tmp_path / "log", environment) as running:
-        with Client(running.inference, running.management) as client:
-            running.wait_ready()
-            yield Faulty(running, client)
+    with TorchServe(root / "config.properties", tmp_path / "log", environment) as torchserve:
+        with Client(torchserve.inference, torchserve.management) as connected:
+            torchserve.wait_ready()
+            yield FaultServer(torchserve, connected)
 
 
-def test_the_clock_jumps_by_days(server, clock, seven, record_fault):
-    log = server.server.log
+def test_the_clock_jumps_by_days(server_with_clock, clock, seven, record_fault):
+    log = server_with_clock.server.log
     longest_s = 0.0
-    with Load(server.url, seven, rate=200) as load:
+    with Load(server_with_clock.url, seven, rate=200) as load:
         for days in (2, -2):
             clock.jump(timedelta(days=days))
-            worker = min(server.workers())
+            worker = min(server_with_clock.workers())
             os.kill(worker, signal.SIGKILL)
-            longest_s = max(longest_s, server.wait_until_whole(without=worker))
+            longest_s = max(longest_s, server_with_clock.wait_until_healthy(without=worker))
             date = f"{datetime.now() + timedelta(days=days):%Y-%m-%d}"
             assert date in log.read_text(), "it has jumped"
         time.sleep(1)
-    does = "answers on; a worker that is killed then comes back"
-    record_fault("the clock jumps 2 days ahead, then 4 back", does, load.outcomes, longest_s)
+    effect = "service continues; a killed worker restarts"
+    record_fault("the clock jumps 2 days ahead, then 4 back", effect, load.outcomes, longest_s)
     assert set(load.outcomes) <= {RIGHT, "500"}
     assert load.outcomes["500"] <= 2 * BATCH
     assert max(outcome.took_s for outcome in load.all) < LATEST_S

@@ -1,4 +1,4 @@
-"""The manifests as `kubectl apply -k` would send them."""
+"""The overlays as `kubectl apply -k` sends them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ Resource = dict[str, Any]
 
 
 class Manifests:
-    """The resources of one overlay."""
+    """The resources of a rendered overlay."""
 
     def __init__(self, resources: list[Resource]) -> None:
         self.all = resources
 
-    def one(self, kind: str, name: str) -> Resource:
+    def find(self, kind: str, name: str) -> Resource:
         (found,) = (r for r in self.all if (r["kind"], r["metadata"]["name"]) == (kind, name))
         return found
 
     def pod(self, name: str) -> Resource:
-        return self.one("Deployment", name)["spec"]["template"]["spec"]
+        return self.find("Deployment", name)["spec"]["template"]["spec"]
 
     def container(self, name: str) -> Resource:
         (container,) = self.pod(name)["containers"]
@@ -35,14 +35,15 @@ class Manifests:
 
 
 def render(folder: Path) -> Manifests:
+    """Render an overlay. kubectl must not warn: it reports deprecated fields on stderr."""
     done = subprocess.run([scanner("kubectl"), "kustomize", folder], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")  # what is deprecated is said on stderr
+    assert (done.returncode, done.stderr) == (0, "")
     return Manifests(list(yaml.safe_load_all(done.stdout)))
 
 
 @pytest.fixture(scope="session")
 def rendered(root: Path) -> dict[str, Manifests]:
-    """Return every overlay, rendered."""
+    """Return all rendered overlays by name."""
     folders = sorted((root / "kubernetes/overlays").iterdir())
     assert {folder.name for folder in folders} == set(OVERLAYS)
     return {folder.name: render(folder) for folder in folders}
@@ -50,12 +51,13 @@ def rendered(root: Path) -> dict[str, Manifests]:
 
 @pytest.fixture(scope="session")
 def cpu(rendered: dict[str, Manifests]) -> Manifests:
+    """Return the rendered overlay cpu."""
     return rendered["cpu"]
 
 
 @pytest.fixture(scope="session")
 def compose(root: Path) -> Resource:
-    """Return compose's services, with the value that each ${NAME:-value} has by default."""
+    """Return the services of docker/compose.yaml with the default values of its variables."""
     text = (root / "docker/compose.yaml").read_text()
     while "${" in text:
         start = text.rindex("${")

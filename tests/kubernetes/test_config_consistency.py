@@ -1,4 +1,4 @@
-"""What the manifests say is what the images, compose and the project say."""
+"""The manifests agree with the images, with compose and with the rest of the project."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def seconds(text):
     return int(text.removesuffix("s"))
 
 
-def in_mib(size):
-    """Compose's 3g is Kubernetes' 3Gi."""
+def to_mib(size):
+    """Convert a size of compose (3g) or of Kubernetes (3Gi) to MiB."""
     number, unit = re.fullmatch(r"(\d+)([gmGM])i?", size).groups()
     return int(number) * (1024 if unit.lower() == "g" else 1)
 
 
-def in_cores(cpu):
+def to_cores(cpu):
     return int(cpu[:-1]) / 1000 if cpu.endswith("m") else float(cpu)
 
 
@@ -43,7 +43,7 @@ def test_ports_are_those_of_the_image(root, cpu, name):
     assert ports(cpu.container(name)["ports"]) == {int(port) for port in exposed.split()}
 
 
-def test_torchserves_ports_are_those_of_its_configuration(root, cpu):
+def test_torchserves_ports_are_those_of_config_properties(root, cpu):
     settings = load_properties(str(root / "config.properties"))
     named = {port["name"]: port["containerPort"] for port in cpu.container("torchserve")["ports"]}
     assert named == {
@@ -53,25 +53,25 @@ def test_torchserves_ports_are_those_of_its_configuration(root, cpu):
     }
 
 
-def test_the_gateway_finds_torchserve_where_it_looks(root, cpu):
-    watch = (root / "docker/gateway/discover-upstreams").read_text()
-    service = cpu.one("Service", re.search(r"TORCHSERVE:-(\w+)", watch)[1])["spec"]
+def test_the_gateway_discovers_the_service_of_torchserve(root, cpu):
+    discovery = (root / "docker/gateway/discover-upstreams").read_text()
+    service = cpu.find("Service", re.search(r"TORCHSERVE:-(\w+)", discovery)[1])["spec"]
     assert service["clusterIP"] == "None"
-    asked = {int(port) for port in re.findall(r"\$address:(\d+)", watch)}
-    assert ports(service["ports"]) == asked == {8080, 8090}
+    used = {int(port) for port in re.findall(r"\$address:(\d+)", discovery)}
+    assert ports(service["ports"]) == used == {8080, 8090}
 
 
-def test_outside_sees_the_port_that_compose_publishes(cpu, compose):
+def test_the_published_port_is_that_of_compose(cpu, compose):
     (published,) = compose["gateway"]["ports"]
     services = [r["spec"] for r in cpu.all if r["kind"] == "Service" and r["spec"].get("clusterIP") != "None"]
     (service,) = services
     assert ports(service["ports"]) == {int(published.rsplit(":", 1)[1])}
 
 
-def test_the_network_lets_through_what_is_asked_and_nothing_else(rendered):
+def test_the_network_policies_allow_only_the_ports_in_use(rendered):
     policies = {r["metadata"]["name"]: r["spec"] for r in rendered["monitoring"].all if r["kind"] == "NetworkPolicy"}
-    assert policies["nothing"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    assert set(policies) == {"nothing", "torchserve", "gateway", "metrics"}
+    assert policies["deny-all"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert set(policies) == {"deny-all", "torchserve", "gateway", "metrics"}
     (entry,) = policies["torchserve"]["ingress"]
     assert entry["from"] == [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "gateway"}}}]
     to_torchserve, to_dns = policies["gateway"]["egress"]
@@ -82,8 +82,8 @@ def test_the_network_lets_through_what_is_asked_and_nothing_else(rendered):
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
-def test_pods_are_confined_as_compose_confines_them(root, cpu, compose, name):
-    pod, container_ = cpu.pod(name), cpu.container(name)
+def test_pods_have_the_restrictions_of_compose(root, cpu, compose, name):
+    pod, container = cpu.pod(name), cpu.container(name)
     uid, gid = re.search(r"^USER (\d+):(\d+)", dockerfile(root, name), re.MULTILINE).groups()
     assert pod["automountServiceAccountToken"] is False
     assert pod["securityContext"] == {
@@ -92,7 +92,7 @@ def test_pods_are_confined_as_compose_confines_them(root, cpu, compose, name):
         "runAsGroup": int(gid),
         "seccompProfile": {"type": "RuntimeDefault"},
     }
-    assert container_["securityContext"] == {
+    assert container["securityContext"] == {
         "readOnlyRootFilesystem": compose[name]["read_only"],
         "capabilities": {"drop": compose[name]["cap_drop"]},
         "allowPrivilegeEscalation": "no-new-privileges:true" not in compose[name]["security_opt"],
@@ -100,15 +100,15 @@ def test_pods_are_confined_as_compose_confines_them(root, cpu, compose, name):
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
-def test_memory_is_what_compose_gives(cpu, compose, name):
-    assert in_mib(cpu.container(name)["resources"]["limits"]["memory"]) == in_mib(compose[name]["mem_limit"])
+def test_memory_limits_are_those_of_compose(cpu, compose, name):
+    assert to_mib(cpu.container(name)["resources"]["limits"]["memory"]) == to_mib(compose[name]["mem_limit"])
     (tmpfs,) = compose[name]["tmpfs"]
     volume = next(v["emptyDir"] for v in cpu.pod(name)["volumes"] if v["name"] == "tmp")
     assert volume["medium"] == "Memory"
-    assert in_mib(volume["sizeLimit"]) == in_mib(re.search(r"size=(\w+)", tmpfs)[1])
+    assert to_mib(volume["sizeLimit"]) == to_mib(re.search(r"size=(\w+)", tmpfs)[1])
 
 
-def test_pods_have_as_long_to_end_as_containers(cpu, compose):
+def test_grace_periods_are_those_of_compose(cpu, compose):
     grace = cpu.pod("torchserve")["terminationGracePeriodSeconds"]
     assert grace == seconds(compose["torchserve"]["stop_grace_period"])
     assert grace > supervisor.DRAIN_TIMEOUT_S
@@ -122,12 +122,12 @@ def test_the_gateways_limits_are_those_of_compose(cpu, compose):
     assert settings == {name: str(compose["gateway"]["environment"][name]) for name in settings}
 
 
-def test_the_key_lies_where_the_gateway_looks(root, cpu):
+def test_the_api_key_is_mounted_where_the_gateway_reads_it(root, cpu):
     folder = next(m["mountPath"] for m in cpu.container("gateway")["volumeMounts"] if m["name"] == "api-key")
     assert f"{folder}/api_key" in (root / "docker/gateway/entrypoint").read_text()
 
 
-def test_probes_wait_as_long_as_the_images_health_checks(root, cpu):
+def test_probes_have_the_timing_of_the_images_health_checks(root, cpu):
     probes = cpu.container("torchserve")
     health = {"interval": "periodSeconds", "timeout": "timeoutSeconds", "retries": "failureThreshold"}
     check = dict(re.findall(r"--([a-z-]+)=(\d+)", dockerfile(root, "torchserve")))
@@ -142,36 +142,36 @@ def test_probes_wait_as_long_as_the_images_health_checks(root, cpu):
     assert start["periodSeconds"] * start["failureThreshold"] > settings["startupTimeout"]
 
 
-def test_no_server_is_taken_away_before_the_gateways_know_the_new_one(cpu):
+def test_no_server_stops_before_the_gateways_know_the_new_one(cpu):
     for name in DOCKERFILES:
-        assert cpu.one("Deployment", name)["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
-        assert cpu.one("PodDisruptionBudget", name)["spec"]["maxUnavailable"] == 1
-    assert cpu.one("Deployment", "torchserve")["spec"]["minReadySeconds"] > 30  # of which an answer of DNS may be old
+        assert cpu.find("Deployment", name)["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+        assert cpu.find("PodDisruptionBudget", name)["spec"]["maxUnavailable"] == 1
+    assert cpu.find("Deployment", "torchserve")["spec"]["minReadySeconds"] > 30  # the age of a DNS response
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
-def test_a_pod_asks_for_more_cpu_than_makes_the_autoscaler_act(cpu, name):
-    """On a full node a pod gets what it asks for. Kubernetes acts beyond a tenth above the target."""
-    (metric,) = cpu.one("HorizontalPodAutoscaler", name)["spec"]["metrics"]
-    target = in_cores(metric["resource"]["target"]["averageValue"])
-    assert in_cores(cpu.container(name)["resources"]["requests"]["cpu"]) > 1.1 * target
+def test_the_cpu_request_is_above_the_target_of_the_autoscaler(cpu, name):
+    """A pod on a full node gets its request only, and Kubernetes scales at 10 % above the target."""
+    (metric,) = cpu.find("HorizontalPodAutoscaler", name)["spec"]["metrics"]
+    target = to_cores(metric["resource"]["target"]["averageValue"])
+    assert to_cores(cpu.container(name)["resources"]["requests"]["cpu"]) > 1.1 * target
 
 
-def test_kserve_scales_at_the_same_cpu(cpu, rendered):
-    (metric,) = cpu.one("HorizontalPodAutoscaler", "torchserve")["spec"]["metrics"]
-    (runtime,) = rendered["kserve"].one("ServingRuntime", "mnist-torchserve")["spec"]["containers"]
-    share = rendered["kserve"].one("InferenceService", "mnist")["spec"]["predictor"]["scaleTarget"] / 100
-    assert share * in_cores(runtime["resources"]["requests"]["cpu"]) == in_cores(
+def test_kserve_scales_at_the_same_cpu_usage(cpu, rendered):
+    (metric,) = cpu.find("HorizontalPodAutoscaler", "torchserve")["spec"]["metrics"]
+    (runtime,) = rendered["kserve"].find("ServingRuntime", "mnist-torchserve")["spec"]["containers"]
+    share = rendered["kserve"].find("InferenceService", "mnist")["spec"]["predictor"]["scaleTarget"] / 100
+    assert share * to_cores(runtime["resources"]["requests"]["cpu"]) == to_cores(
         metric["resource"]["target"]["averageValue"]
     )
 
 
-def test_every_image_is_of_the_projects_version(rendered):
+def test_images_have_the_version_of_the_project(rendered):
     images = set(re.findall(r"'image': '([^']*)'", str([m.all for m in rendered.values()])))
     assert images == {f"mnist-{name}:{serving.__version__}" for name in ("torchserve", "gateway", "training")}
 
 
-def test_on_a_gpu_it_asks_for_what_compose_asks(root, rendered):
+def test_the_gpu_settings_are_those_of_compose(root, rendered):
     gpu = rendered["gpu"].container("torchserve")
     compose_gpu = yaml.safe_load((root / "docker/compose.gpu.yaml").read_bytes())["services"]["torchserve"]
     assert {v["name"]: v["value"] for v in gpu["env"]} == compose_gpu["environment"]
@@ -179,11 +179,11 @@ def test_on_a_gpu_it_asks_for_what_compose_asks(root, rendered):
     assert gpu["resources"]["limits"]["nvidia.com/gpu"] == device["count"] == 1
 
 
-def test_without_one_it_takes_none(cpu):
+def test_the_overlay_cpu_uses_no_gpu(cpu):
     assert {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"} in cpu.container("torchserve")["env"]
 
 
-def test_a_fetched_archive_covers_the_one_that_the_image_serves(root, rendered, cpu):
+def test_a_fetched_archive_replaces_that_of_the_image(root, rendered, cpu):
     pod, served = rendered["fetched"].pod("torchserve"), rendered["fetched"].container("torchserve")
     (fetch,) = pod["initContainers"]
     assert fetch["image"] == served["image"]
@@ -199,9 +199,9 @@ def test_a_fetched_archive_covers_the_one_that_the_image_serves(root, rendered, 
     assert {**served, "volumeMounts": without} == cpu.container("torchserve")
 
 
-def test_as_many_pods_train_as_meet_and_only_they_connect(rendered):
+def test_the_training_pods_agree_and_only_they_connect(rendered):
     training = rendered["training"]
-    job, (service,) = training.one("Job", "training")["spec"], [r for r in training.all if r["kind"] == "Service"]
+    job, (service,) = training.find("Job", "training")["spec"], [r for r in training.all if r["kind"] == "Service"]
     pod = job["template"]["spec"]
     (container,) = pod["containers"]
     options = dict(re.findall(r"--([a-z-]+)=(\S+)", " ".join(container["args"])))
@@ -216,12 +216,12 @@ def test_as_many_pods_train_as_meet_and_only_they_connect(rendered):
     assert peer["podSelector"]["matchLabels"] == service["spec"]["selector"]
     assert "--recipe=best" in container["args"]
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-    assert options["out"].startswith(f"{mounts['weights']}/")
+    assert options["output"].startswith(f"{mounts['weights']}/")
     assert container["securityContext"] == rendered["cpu"].container("torchserve")["securityContext"]
 
 
-def test_kserve_runs_the_container_of_the_deployment(rendered, cpu):
-    (ours,) = rendered["kserve"].one("ServingRuntime", "mnist-torchserve")["spec"]["containers"]
+def test_kserve_runs_the_containerof_the_deployment(rendered, cpu):
+    (ours,) = rendered["kserve"].find("ServingRuntime", "mnist-torchserve")["spec"]["containers"]
     theirs = cpu.container("torchserve")
     assert ports(ours["ports"]) == ports(theirs["ports"])
     assert ours["ports"][0]["containerPort"] == 8080

@@ -1,47 +1,53 @@
-"""Prometheus asks in Kubernetes what it asks in compose, and the autoscaler gets its answer."""
+"""Prometheus has the same alerts and targets in Kubernetes as in compose; the autoscaler finds its metric."""
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
 
 import yaml
 
 from tests.monitoring.definitions import ALERTS, MONITORING
 
 
-def adapter(root):
+def adapter_rule(root):
     values = yaml.safe_load((root / "kubernetes/overlays/monitoring/adapter-values.yaml").read_bytes())
     (rule,) = values["rules"]["external"]
     return rule
 
 
-def without_line_breaks(spec):
-    """Kustomize writes a folded text with one more."""
+def replace_line_breaks(spec):
+    """Replace line breaks by blanks: kustomize adds one to a folded text."""
     return json.loads(re.sub(r"(\\n|\s)+", " ", json.dumps(spec)))
+
+
+def test_the_generated_alerts_are_up_to_date(root):
+    generated = subprocess.run([root / "kubernetes/generate-alerts"], capture_output=True, text=True, check=True)
+    assert (root / "kubernetes/overlays/monitoring/alerts.yaml").read_text() == generated.stdout
 
 
 def test_alerts_are_those_of_compose(rendered):
     alerts = yaml.safe_load((MONITORING / "alerts.yaml").read_bytes())
-    rule = rendered["monitoring"].one("PrometheusRule", "mnist")
-    assert without_line_breaks(rule["spec"]) == without_line_breaks(alerts)
+    rule = rendered["monitoring"].find("PrometheusRule", "mnist")
+    assert replace_line_breaks(rule["spec"]) == replace_line_breaks(alerts)
 
 
-def test_jobs_have_the_names_that_alerts_count_on(rendered):
-    counted = {job for rule in ALERTS.values() for job in re.findall(r'job="(\w+)"', rule["expr"])}
+def test_jobs_have_the_names_that_the_alerts_use(rendered):
+    expected = {job for rule in ALERTS.values() for job in re.findall(r'job="(\w+)"', rule["expr"])}
     jobs = set()
     for monitor in (r["spec"] for r in rendered["monitoring"].all if r["kind"] == "PodMonitor"):
         label = monitor["jobLabel"]
         name = monitor["selector"]["matchLabels"][label]
-        template = rendered["monitoring"].one("Deployment", name)["spec"]["template"]
+        template = rendered["monitoring"].find("Deployment", name)["spec"]["template"]
         assert template["metadata"]["labels"][label] == name
         (endpoint,) = monitor["podMetricsEndpoints"]
         assert endpoint["port"] in {p["name"] for p in rendered["monitoring"].container(name)["ports"]}
         jobs.add(name)
-    assert jobs == counted
+    assert jobs == expected
 
 
-def test_they_are_asked_as_often_as_in_compose(rendered):
+def test_the_scrape_interval_is_that_of_compose(rendered):
     settings = yaml.safe_load((MONITORING / "prometheus.yaml").read_bytes())["global"]
     for monitor in (r["spec"] for r in rendered["monitoring"].all if r["kind"] == "PodMonitor"):
         (endpoint,) = monitor["podMetricsEndpoints"]
@@ -49,16 +55,16 @@ def test_they_are_asked_as_often_as_in_compose(rendered):
         assert endpoint["scrapeTimeout"] == settings["scrape_timeout"]
 
 
-def test_the_autoscaler_asks_for_a_metric_that_the_adapter_makes(root, rendered):
-    scaler = rendered["monitoring"].one("HorizontalPodAutoscaler", "torchserve")["spec"]
+def test_the_autoscaler_uses_the_metric_of_the_adapter(root, rendered):
+    scaler = rendered["monitoring"].find("HorizontalPodAutoscaler", "torchserve")["spec"]
     cpu, queue = scaler["metrics"]
     assert cpu["resource"]["name"] == "cpu"
-    assert queue["external"]["metric"]["name"] == adapter(root)["name"]["as"]
+    assert queue["external"]["metric"]["name"] == adapter_rule(root)["name"]["as"]
 
 
-def test_the_adapter_measures_what_the_alert_measures(root, promtool, tmp_path):
-    query = adapter(root)["metricsQuery"].replace("<<.LabelMatchers>>", 'namespace="mnist"')
-    assert set(re.findall(r"ts_\w+", query)) == set(re.findall(r"ts_\w+", ALERTS["LongQueue"]["expr"]))
+def test_the_adapter_and_the_alert_use_the_same_metrics(root, promtool, tmp_path):
+    query = adapter_rule(root)["metricsQuery"].replace("<<.LabelMatchers>>", 'namespace="mnist"')
+    assert set(re.findall(r"ts_\w+", query)) == set(re.findall(r"ts_\w+", ALERTS["HighQueueTime"]["expr"]))
     rules = {"groups": [{"name": "adapter", "rules": [{"record": "queue", "expr": query}]}]}
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules))
     done = promtool("check", "rules", "--lint=none", tmp_path / "rules.yaml")

@@ -1,4 +1,4 @@
-"""Prometheus' own tool for what it is to be told."""
+"""The fixture promtool, Prometheus' tool that checks rules and configuration."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def promtool() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return a function that runs promtool, which comes with Prometheus."""
+    """Return a function that runs promtool."""
     if shutil.which("promtool") is None:
-        pytest.skip("promtool is not there: apt-get install prometheus")
+        pytest.skip("promtool is not installed: apt-get install prometheus")
 
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=60)

@@ -1,4 +1,4 @@
-"""The dashboard, the alerts and their queries, as the containers have them."""
+"""The dashboard, the alerts and their queries, read from docker/monitoring/."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 MONITORING = Path(__file__).parents[2] / "docker/monitoring"
 DASHBOARD: dict[str, Any] = json.loads((MONITORING / "grafana/dashboards/dashboard.json").read_bytes())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
-# Of the dashboard's variables, as Grafana would fill them in.
+# Values of the dashboard's variables, which Grafana fills in.
 VARIABLES = {"$__rate_interval": "30s", "$model": "mnist", "$version": ".*"}
 ALERTS: dict[str, dict[str, Any]] = {
     rule["alert"]: rule

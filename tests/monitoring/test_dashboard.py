@@ -1,4 +1,4 @@
-"""The dashboard is one that Grafana can load, and asks for nothing that is not there."""
+"""Grafana can load the dashboard, and all queries are of metrics that exist."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import yaml
 
 from tests.monitoring.definitions import ALERTS, DASHBOARD, MONITORING, PANELS, VARIABLES, queries
 
-PARTS = ("cog.plugins", "cog.encoder", "models.dashboard")
-WORDS = "absent and ceil count group_left histogram_quantile ignoring increase max or rate sum vector e6"  # e6: of 1e6
+MODULES = ("cog.plugins", "cog.encoder", "models.dashboard")
+WORDS = "absent and ceil clamp_max count group_left histogram_quantile ignoring increase max or rate sum vector"
 
 
-def test_it_asks_only_the_data_source_that_is_provisioned():
+def test_all_queries_use_the_provisioned_data_source():
     (source,) = yaml.safe_load((MONITORING / "grafana/datasources/prometheus.yaml").read_bytes())["datasources"]
     expected = {"type": source["type"], "uid": source["uid"]}
     for panel in PANELS:
@@ -26,21 +26,21 @@ def test_it_asks_only_the_data_source_that_is_provisioned():
         assert variable["datasource"] == expected
 
 
-def test_grafanas_own_types_read_it_and_lose_nothing():
+def test_grafanas_types_read_the_dashboard_without_loss():
     sdk = "grafana_foundation_sdk"
     pytest.importorskip(sdk, reason=f"{sdk} is for Python 3.11 and newer")
-    plugins, encoder, models = (importlib.import_module(f"{sdk}.{m}") for m in PARTS)
+    plugins, encoder, models = (importlib.import_module(f"{sdk}.{m}") for m in MODULES)
     plugins.register_default_plugins()
     read = json.loads(encoder.JSONEncoder().encode(models.Dashboard.from_json(DASHBOARD)))
     (annotation,) = DASHBOARD["annotations"]["list"]
-    # Two fields are Prometheus' own, which the types of no data source have.
+    # The types lack two fields that belong to the Prometheus data source.
     (read_annotation,) = read["annotations"]["list"]
     read_annotation |= {name: annotation[name] for name in ("titleFormat", "textFormat")}
     assert not lost(DASHBOARD, read)
 
 
 def lost(ours, read, path=""):
-    """Name what is in `ours` and not, or not as it was, in `read`, which may have defaults beside."""
+    """Return the paths in `ours` that `read` lacks or changes; `read` may have more, such as defaults."""
     if isinstance(ours, dict) and isinstance(read, dict):
         return [p for name in ours for p in lost(ours[name], read.get(name), f"{path}.{name}")]
     if isinstance(ours, list) and isinstance(read, list) and len(ours) == len(read):
@@ -48,7 +48,7 @@ def lost(ours, read, path=""):
     return [] if ours == read else [path]
 
 
-def test_it_has_a_schema_that_grafana_knows():
+def test_grafana_knows_the_schema():
     assert 36 <= DASHBOARD["schemaVersion"] <= 42
     assert re.fullmatch(r"[\w-]{1,40}", DASHBOARD["uid"])
     assert {panel["type"] for panel in DASHBOARD["panels"]} <= {"row", "stat", "timeseries"}
@@ -60,9 +60,9 @@ def test_it_has_a_schema_that_grafana_knows():
         assert len(set(references)) == len(references) > 0
 
 
-def test_panels_have_numbers_of_their_own_and_do_not_overlap():
-    numbers = [panel["id"] for panel in DASHBOARD["panels"]]
-    assert len(set(numbers)) == len(numbers)
+def test_panels_have_unique_ids_and_do_not_overlap():
+    ids = [panel["id"] for panel in DASHBOARD["panels"]]
+    assert len(set(ids)) == len(ids)
     places = [panel["gridPos"] for panel in DASHBOARD["panels"]]
     for place in places:
         assert place["x"] >= 0
@@ -73,17 +73,17 @@ def test_panels_have_numbers_of_their_own_and_do_not_overlap():
         assert beside or above, (a, b)
 
 
-def test_it_asks_for_metrics_that_somebody_makes(root):
+def test_all_queries_are_of_metrics_that_exist(root):
     declared = yaml.safe_load((root / "serving/torchserve/metrics.yaml").read_bytes())
-    kinds = [kind for section in ("ts_metrics", "model_metrics") for kind in declared[section].values()]
-    made = {metric["name"] for kind in kinds for metric in kind} | {"up", "ALERTS"}
-    made |= set(re.findall(r"gateway_\w+", (root / "docker/gateway/export-metrics").read_text()))
-    made |= {"gateway_request_duration_seconds_bucket"}
+    types = [type_ for section in ("ts_metrics", "model_metrics") for type_ in declared[section].values()]
+    existing = {metric["name"] for type_ in types for metric in type_} | {"up", "ALERTS"}
+    existing |= set(re.findall(r"gateway_\w+", (root / "docker/gateway/export-metrics").read_text()))
+    existing |= {"gateway_request_duration_seconds_bucket"}
     for expression in [*queries(), *(rule["expr"] for rule in ALERTS.values())]:
         bare = re.sub(r'\{[^}]*\}|\[\w+\]|"[^"]*"|(?:by|ignoring|group_left) ?\([^)]*\)', "", expression)
-        asked = set(re.findall(r"[a-zA-Z_]\w*", bare)) - set(WORDS.split())
-        assert asked, expression
-        assert asked <= made, expression
+        used = set(re.findall(r"[a-zA-Z_]\w*", bare)) - {*WORDS.split(), "e6"}  # of 1e6
+        assert used, expression
+        assert used <= existing, expression
 
 
 def test_every_expression_is_promql(promtool, tmp_path):
@@ -93,7 +93,7 @@ def test_every_expression_is_promql(promtool, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_variable_is_one_that_tests_fill_in():
+def test_the_tests_know_every_variable():
     used = set(re.findall(r"\$\w+", json.dumps([panel["targets"] for panel in PANELS])))
     named = {f"${variable['name']}" for variable in DASHBOARD["templating"]["list"]}
     assert used == set(VARIABLES)

@@ -78,7 +78,7 @@ def link(good: Path, target: Path) -> None:
 def one_name_twice(good: Path, target: Path) -> None:
     with_changed(good, target, {})
     with zipfile.ZipFile(target, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
-        archive.writestr("mnist_handler.py", "class Other: pass\n")
+        archive.writestr("handler.py", "class Other: pass\n")
 
 
 def huge_manifest(good: Path, target: Path) -> None:
@@ -106,7 +106,7 @@ def manifest_that_names_a_file_outside(good: Path, target: Path) -> None:
     _with_model(
         good,
         target,
-        {"modelName": "mnist", "modelVersion": "2.0", "handler": "mnist_handler.py", "serializedFile": "../mnist.pt"},
+        {"modelName": "mnist", "modelVersion": "2.0", "handler": "handler.py", "serializedFile": "../mnist.pt"},
     )
 
 
