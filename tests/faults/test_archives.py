@@ -49,7 +49,12 @@ def run_command(fault_server, capsys):
     """Return a function that runs a command of tsctl against the server and returns its exit code and stderr."""
 
     def run(*arguments):
-        addresses = ["--inference-url", fault_server.server.inference, "--management-url", fault_server.server.management]
+        addresses = [
+            "--inference-url",
+            fault_server.server.inference,
+            "--management-url",
+            fault_server.server.management,
+        ]
         code = main([*addresses, *arguments, "--model-store", str(fault_server.server.store.folder)])
         return code, capsys.readouterr().err
 
