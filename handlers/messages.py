@@ -11,8 +11,8 @@ STATUS_PHRASES = {200: "OK", 400: "Bad Request", 500: "Internal Server Error"}
 class RawRequest(NamedTuple):
     """One request: TorchServe's id for it, its headers with lowercase names, the parts of its body by field name.
 
-    TorchServe's route sets `headers["explain"]`, whatever a client sends: "True", "False", or "" where the route is no
-    prediction.
+    TorchServe's route sets `headers["explain"]` and overrides a client's header: "True", "False", or "" where the
+    route is no prediction.
     """
 
     id: str

@@ -58,7 +58,7 @@ def test_every_body_of_the_fuzzers_corpus_is_answered(mnist_handler):
 
 @settings(max_examples=60, deadline=None)
 @given(requests)
-def test_xor_answers_whatever_comes(xor_handler, request):
+def test_xor_answers_any_request(xor_handler, request):
     reply, neighbour = xor_handler.batch(
         [request[0], {"body": bytearray(b'{"instances": [[0, 1]]}')}], [request[1], {}]
     )
@@ -67,7 +67,7 @@ def test_xor_answers_whatever_comes(xor_handler, request):
     assert neighbour.json["predictions"][0]["output"] == 1
 
 
-def test_no_pass_through_the_net_has_more_digits_than_one_request_may(mnist_handler, monkeypatch):
+def test_no_micro_batch_has_more_digits_than_one_request_may(mnist_handler, monkeypatch):
     seen = []
     ask = mnist_handler.handler._compute_probabilities
     monkeypatch.setattr(

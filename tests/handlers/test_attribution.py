@@ -9,7 +9,7 @@ from handlers.attribution import integrated_gradients
 from model.mnist.net import Net
 
 
-def test_attributions_sum_to_what_the_image_changed():
+def test_attributions_sum_to_the_change_of_the_logit():
     torch.manual_seed(0)
     net = Net(hidden_size=50)
     pixels, target = torch.rand(5, 784), torch.tensor([0, 3, 3, 9, 1])

@@ -57,7 +57,7 @@ def test_every_series_begins_at_zero(cache, written):
     assert len(written()) == 4 + buckets + 5 * 3 + 10
 
 
-def test_what_happened_is_written_once(cache, written, caplog):
+def test_each_batch_is_counted_once(cache, written, caplog):
     metrics = reported(PredictionMetrics(cache, "mnist", "1.0", num_classes=10))
     metrics.add(Batch(3, ["no_digit"], 0.002, 0.0001, 0.3))
     metrics.add(Batch(16, [], 0.004, 0.0002, 0.00001))

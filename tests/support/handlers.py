@@ -42,7 +42,7 @@ class LoadedHandler:
     ) -> list[Reply]:
         """Answer several requests at once, with the headers that TorchServe's prediction routes add.
 
-        A route sets "explain" to "True" or "False", whatever a client's own header of that name says.
+        A route sets "explain" to "True" or "False" and overrides a client's own header of that name.
         """
         all_headers = headers or [{}] * len(data)
         self.context.request_ids = {i: f"id-{i}" for i in range(len(data))}

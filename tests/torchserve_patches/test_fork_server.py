@@ -1,4 +1,4 @@
-"""Workers are forked from a process that has imported torch; whatever dies, the server heals."""
+"""Workers are forked from a process that has imported torch; the server recovers when any process dies."""
 
 from __future__ import annotations
 

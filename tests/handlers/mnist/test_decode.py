@@ -20,7 +20,7 @@ from tests.support.image_factory import Gray, encoded, likeness, seven
 FORMATS = ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"]
 
 
-def test_the_fast_path_gives_the_pixels_that_pillow_gives(mnist_test: tuple[Gray, Gray]) -> None:
+def test_opencv_and_pillow_decode_a_small_png_to_the_same_pixels(mnist_test: tuple[Gray, Gray]) -> None:
     for image in mnist_test[0][:200]:
         for data in (encoded(image), cv2.imencode(".png", image)[1].tobytes()):
             fast = decode_small_grayscale_png(data)
@@ -44,7 +44,7 @@ def test_every_mode_shows_the_same_digit(mode: str) -> None:
 
 
 @pytest.mark.parametrize("tone", [0, 255, 60, 210])
-def test_strokes_on_nothing_are_seen_whatever_their_colour(tone: int) -> None:
+def test_strokes_of_any_colour_on_transparency_are_found(tone: int) -> None:
     alpha = 255 - seven(ink=0, paper=255)
     picture = np.dstack([np.full_like(alpha, tone)] * 3 + [alpha])
     assert likeness(preprocess_image(encoded(picture)), preprocess_image(encoded(seven()))) > 0.98
@@ -69,7 +69,7 @@ def test_decoding_bounds_the_picture() -> None:
     assert max(decode_image(encoded(seven(2500, 1700))).shape) <= 1000
 
 
-def test_each_fault_has_its_own_sentence() -> None:
+def test_each_fault_has_its_own_message() -> None:
     whole = encoded(seven(), "JPEG")
     faults = {
         b"": "empty",

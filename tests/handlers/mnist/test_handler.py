@@ -48,7 +48,7 @@ def test_base64_may_be_broken_into_lines_or_be_a_data_url(mnist_handler, seven):
     assert_same_predictions(answers, [mnist_handler.body(seven).json] * 2)
 
 
-def test_pixels_as_numbers_give_what_the_image_gives(mnist_handler, seven, test_images):
+def test_pixels_as_numbers_and_the_image_get_the_same_prediction(mnist_handler, seven, test_images):
     pixels = test_images[0]
     as_unit = (pixels / 255).tolist()
     instances = [pixels.tolist(), pixels.ravel().tolist(), as_unit, [v for row in as_unit for v in row]]
@@ -92,7 +92,7 @@ def test_v2_takes_a_single_image_and_base64_bytes(mnist_handler, seven, test_ima
     assert answers[0] == answers[1]
 
 
-def test_v2_answers_the_outputs_asked_for_and_names_the_request_itself_when_nobody_did(mnist_handler, test_images):
+def test_v2_returns_the_requested_outputs_and_an_id_of_its_own(mnist_handler, test_images):
     tensor = {"name": "x", "shape": [1, 784], "datatype": "UINT8", "data": test_images[0].ravel().tolist()}
     answer = mnist_handler.json({"inputs": [tensor], "outputs": [{"name": "digit"}]}).json
     assert [output["name"] for output in answer["outputs"]] == ["digit"]
@@ -112,7 +112,7 @@ def test_npy_is_answered_as_json_or_npy(mnist_handler, test_images, test_labels,
     np.testing.assert_array_equal(probabilities, np.float32([answer["probabilities"] for answer in answers]))
 
 
-def test_answers_are_the_nets_own_softmax(mnist_handler, root, test_images):
+def test_probabilities_are_the_nets_calibrated_softmax(mnist_handler, root, test_images):
     net = Net.from_state_dict(torch.load(root / "weights/mnist.pt", weights_only=True))
     temperature = json.loads((root / "weights/mnist.json").read_text())["temperature"]
     with torch.inference_mode():
@@ -163,7 +163,7 @@ def test_a_clients_own_explain_header_in_other_case_is_ignored(mnist_handler, se
     assert "attribution" not in mnist_handler.body(seven, Explain="True").json
 
 
-def test_describe_tells_what_the_model_is(mnist_handler, root):
+def test_describe_returns_the_model_and_its_report(mnist_handler, root):
     mnist_handler.context.request_ids = {0: "id"}
     mnist_handler.context.request_processor = [RequestProcessor({"describe": "True"})]
     description = json.loads(mnist_handler.handler.handle([{}], mnist_handler.context)[0])
@@ -174,14 +174,14 @@ def test_describe_tells_what_the_model_is(mnist_handler, root):
     assert "PNG" in description["image_formats"]
 
 
-def test_an_explanation_adds_a_28_by_28_map_and_what_the_net_saw_to_the_prediction(mnist_handler, seven, test_images):
+def test_an_explanation_adds_a_28_by_28_map_and_the_pixels_to_the_prediction(mnist_handler, seven, test_images):
     answer = mnist_handler.body(seven, explain="True").json
     assert np.shape(answer.pop("attribution")) == (28, 28)
     np.testing.assert_array_equal(answer.pop("pixels"), test_images[0], strict=False)
     assert answer == mnist_handler.body(seven).json
 
 
-def test_what_the_net_saw_of_a_photo_gives_the_same_answer_again(mnist_handler, root):
+def test_the_explained_pixels_of_a_photo_give_the_same_prediction(mnist_handler, root):
     photo = Image.open(root / "model/mnist/samples/5.png").resize((300, 300))
     answer = mnist_handler.body(png(255 - np.pad(np.asarray(photo) // 2, 80)), explain="True").json
     seen = np.array(answer["pixels"], np.uint8)
@@ -190,7 +190,7 @@ def test_what_the_net_saw_of_a_photo_gives_the_same_answer_again(mnist_handler, 
     assert again == answer
 
 
-def test_what_the_net_saw_of_numbers_from_0_to_1_is_told_from_0_to_255(mnist_handler, test_images):
+def test_explained_pixels_are_0_to_255_for_numbers_from_0_to_1(mnist_handler, test_images):
     answer = mnist_handler.json({"instances": [(test_images[0] / 255).tolist()]}, explain="True").json["predictions"][0]
     assert answer["pixels"] == test_images[0].tolist()
 

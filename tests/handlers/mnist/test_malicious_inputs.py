@@ -68,7 +68,7 @@ def test_no_payload_was_lost():
     assert len(REFUSED) + len(SEVENS) + len(arrays.ODD) >= 115
 
 
-def test_what_is_large_is_seen_by_the_measure(cost):
+def test_the_measurement_sees_a_large_image(cost):
     seen = cost(image_files.deep_tiff(np.full((4096, 4096), 1, np.int32)))
     assert seen.peak_mb > 64  # of its pixels alone
     assert seen.cpu_s > 0.05
