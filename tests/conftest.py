@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.support.faults_table",
     "tests.support.handlers",
     "tests.support.tiers",
+    "tests.support.xdist_groups",
 ]
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS_VARIABLES = ("TS_INFERENCE_ADDRESS", "TS_MANAGEMENT_ADDRESS", "TS_METRICS_ADDRESS")
