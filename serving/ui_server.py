@@ -99,14 +99,14 @@ class _Handler(BaseHTTPRequestHandler):
             file = self.server.files[path]
             self.respond(200, f"{TYPES[file.suffix]}; charset=utf-8", file.read_bytes())
         else:
-            self.refuse(404, "nothing is here; digits are read at /predictions/mnist")
+            self.refuse(404, "not found; send digits to /predictions/mnist")
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815
 
     def pass_on(self, path: str) -> None:
         """Ask TorchServe. Its full queue, 503, means that the client should slow down, 429."""
         if self.command not in ("POST", "PUT"):
-            return self.refuse(405, "this path is only asked with POST, PUT")
+            return self.refuse(405, "this path accepts only POST, PUT")
         if self.unread_bytes > BODY_LIMIT_BYTES:
             return self.refuse(413, "the body is larger than 8 MiB")
         body = self.rfile.read(self.unread_bytes)
@@ -156,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Say what the standard library found wrong in our form."""
         self.close_connection = True
-        self.refuse(code, f"{explain or message or 'the request is not one that this server understands'}")
+        self.refuse(code, f"{explain or message or 'the server does not understand this request'}")
 
     def log_message(self, *_: object) -> None:
         pass

@@ -30,7 +30,7 @@ def bring_to(page, state):
         draw_with_mouse(page, 3)
         page.locator("#again").wait_for()
     if state == "locked":
-        answer = {"status": 401, "json": {"error": "send the key that you were given in the header X-Api-Key"}}
+        answer = {"status": 401, "json": {"error": "send your API key in the header X-Api-Key"}}
         page.route("**/explanations/mnist", lambda route: route.fulfill(**answer))  # a gateway's, without Docker
         draw_with_mouse(page, 3)
         page.locator("#key").wait_for()
