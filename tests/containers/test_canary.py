@@ -163,13 +163,30 @@ class Liar(http.server.BaseHTTPRequestHandler):
         self.wfile.write(next(answers))
 http.server.HTTPServer(("", 8090), Liar).serve_forever()
 """
+# Keys in another order, and blanks where json.dumps puts none.
+CANARY_IN_ANOTHER_FORM = """
+import http.server
+class Ready(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{ "canary":{"percent" : 20,"version" :"2.0" } ,"status":"ready"}')
+http.server.HTTPServer(("", 8090), Ready).serve_forever()
+"""
 
 
 def test_a_server_that_lies_writes_nothing_into_the_gateways_configuration(service):
     with run_container(service, "torchserve", "--entrypoint=python", "--network-alias=liar", command=("-c", LIAR)):
         with run_container(service, "gateway", "--env=TORCHSERVE=liar", "--tmpfs=/tmp:mode=1777") as gateway:
-            told = set()
-            wait_for(lambda: told.add(docker("exec", gateway, "cat", STATE)) or len(told) == 2)
-    assert all('split_clients $request_id $canary { * ""; }' in text for text in told)
-    # Ready with each lie but the one that is too long, and not ready before the liar listens and with that one.
-    assert {text[-13:] for text in told} == {"default 0; }\n", "default 1; }\n"}
+            written = set()
+            wait_for(lambda: written.add(docker("exec", gateway, "cat", STATE)) or len(written) == 2)
+    assert all('split_clients $request_id $canary { * ""; }' in text for text in written)
+    # One server is ready with each lie but the one that is too long; none before the liar listens and with that one.
+    assert {text[-13:] for text in written} == {"default 0; }\n", "default 1; }\n"}
+
+
+def test_the_gateway_reads_json_in_any_form(service):
+    command = ("-c", CANARY_IN_ANOTHER_FORM)
+    with run_container(service, "torchserve", "--entrypoint=python", "--network-alias=another", command=command):
+        with run_container(service, "gateway", "--env=TORCHSERVE=another", "--tmpfs=/tmp:mode=1777") as gateway:
+            wait_for(lambda: "split_clients $request_id $canary { 20% 2.0;" in docker("exec", gateway, "cat", STATE))
