@@ -15,6 +15,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -28,8 +29,8 @@ from common.ports import free_ports
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 SCANNERS = Path(__file__).resolve().parents[2] / ".venv-scan"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu/torch/"
-WAIT_S = 60.0
-POLL_S = 0.1
+WAIT_S = 120.0  # on a busy machine
+POLL_S = 0.2
 RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))[:12]  # the same in all workers of a run
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 CONFINED = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
@@ -118,6 +119,7 @@ class Images:
         self.prefix = f"mnist-test-{RUN}"
         self.source = folder / "source"
         self._folder = folder
+        folder.mkdir(exist_ok=True)
         with self._locked():
             (folder / f"user-{WORKER}").touch()
             if not (folder / "copied").exists():
@@ -189,7 +191,7 @@ class Images:
             if not any(self._folder.glob("user-*")):
                 for mark in self._folder.glob("built-*"):
                     docker("rmi", "--force", f"{self.prefix}-{mark.name.removeprefix('built-')}")
-                    mark.unlink()
+                shutil.rmtree(self._folder)
 
 
 class Service:
@@ -283,14 +285,11 @@ def wait_open(container: str, address: str, port: int) -> None:
 
 
 @pytest.fixture(scope="session")
-def images(root: Path, archives: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
+def images(root: Path, archives: Path) -> Iterator[Images]:
     """Build the images that the whole session needs."""
     if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True).returncode != 0:
         pytest.skip("no Docker daemon runs here")
-    base = tmp_path_factory.getbasetemp()
-    folder = (base if WORKER == "main" else base.parent) / "containers"  # xdist's workers have folders in one
-    folder.mkdir(exist_ok=True)
-    images = Images(root, archives, folder)
+    images = Images(root, archives, Path(tempfile.gettempdir()) / f"mnist-test-{RUN}")
     try:
         images.build("torchserve", "gateway")
         yield images
