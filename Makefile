@@ -31,7 +31,7 @@ help: ## Say what there is
 
 .PHONY: serve
 serve: $(archives) ## Serve the model at http://127.0.0.1:8080, and a page to draw on at :8000; Ctrl-C stops it
-	@$(python) -m serving start
+	@$(python) -m serving serve
 
 .PHONY: test
 test: $(archives) $(scanners) ## Run the whole test suite, against the real TorchServe

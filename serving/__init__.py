@@ -1,1 +1,3 @@
-"""TorchServe on this machine, and a client for it. Talks to it over HTTP only."""
+"""TorchServe on this machine: its process, deployments, a client and the command line."""
+
+__version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`python -m serving` runs the command line."""
+"""`python -m serving` is `tsctl`."""
 
 import sys
 

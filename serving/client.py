@@ -1,4 +1,4 @@
-"""A small typed client for the service.
+"""A typed client for the service.
 
 with Client() as client:
     print(client.predict("model/mnist/samples/7.png").digit)
@@ -17,15 +17,17 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from common.cli import UserError
+from common.http import direct_session
 from serving.encoding import ARRAY_LIMIT, Digit, chunks, encode, instance, npy
 
 START_TIMEOUT_S = 120.0  # for a worker to import torch and load the net
 
 
-class ServiceError(RuntimeError):
-    """The server refused, or could not be reached; the message is its own sentence.
+class ServiceError(UserError):
+    """The server refused a request, or did not answer; the message is one sentence, the server's own where it has one.
 
-    `status` is the HTTP status, or None when there was no answer at all.
+    `status` is the HTTP status, or None when there was no response.
     """
 
     def __init__(self, sentence: str, status: int | None = None) -> None:
@@ -35,7 +37,7 @@ class ServiceError(RuntimeError):
 
 @dataclass(frozen=True)
 class Prediction:
-    """A digit, how sure the net is of it (0 to 1), and the probability of each of the ten."""
+    """A digit, the net's confidence in it (0 to 1), and the probabilities of the ten digits, which sum to 1."""
 
     digit: int
     confidence: float
@@ -44,9 +46,10 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Explanation(Prediction):
-    """A prediction, each pixel's share in it, positive where it spoke for the digit, and what the net saw, 0 to 255.
+    """A prediction with two maps of 28 rows of 28.
 
-    Both are 28 rows of 28.
+    `attribution` is each pixel's contribution, positive where it supports the digit; `pixels` is the image after
+    preprocessing, 0 to 255.
     """
 
     attribution: list[list[float]]
@@ -56,9 +59,9 @@ class Explanation(Prediction):
 class Client:
     """Talks to a TorchServe that serves the MNIST model. Safe to use from one thread at a time.
 
-    Requests that fail to connect, or find the queue full (503), are tried again `retries` times, waiting 0.2 s
-    and twice as long each time. Every method raises ServiceError. The predictions of a probe, which asks whether the
-    server is ready, are not counted among what people sent.
+    Requests that fail to connect, or find the queue full (503), are retried `retries` times, after 0.2 s and twice as
+    long each time. Every method raises ServiceError. With `is_probe`, predictions are health checks, which the
+    server's metrics of predictions leave out.
     """
 
     def __init__(
@@ -72,11 +75,10 @@ class Client:
         self._inference = inference
         self._management = management
         self._timeout_s = timeout_s
-        self._session = requests.Session()
+        self._session = direct_session()
         if is_probe:
             self._session.headers["X-Health-Check"] = "true"
-        self._session.trust_env = False  # a proxy between us and the loopback is never meant
-        # A prediction changes nothing, so POST may be repeated; what changes models is asked once.
+        # A prediction changes nothing, so its POST may be repeated; changes of models are sent once.
         self._session.mount(inference, HTTPAdapter(max_retries=_retry(retries, methods=None)))
         self._session.mount(management, HTTPAdapter(max_retries=_retry(retries, methods=["GET"])))
 
@@ -90,50 +92,50 @@ class Client:
         self._session.close()
 
     def predict(self, digit: Digit, version: str | None = None) -> Prediction:
-        """Recognise one digit: an image file's path or bytes, a PIL image, or MNIST pixels as an array.
+        """Predict one digit: an image file's path or bytes, a PIL image, or MNIST pixels as an array.
 
         Arrays are [28, 28] or [784], uint8 from 0 to 255 or floats from 0 to 1.
         """
         body, content_type = encode(digit)
-        answer = self._post(_path("predictions", version), body, content_type)
-        return Prediction(**answer["predictions"][0] if "predictions" in answer else answer)
+        response = self._post(_path("predictions", version), body, content_type)
+        return Prediction(**response["predictions"][0] if "predictions" in response else response)
 
     def predict_many(self, digits: Iterable[Digit]) -> list[Prediction]:
-        """Recognise many, in order, in as few requests as fit. An array [n, 28, 28] of uint8 is the fastest."""
+        """Predict many digits, in order, in as few requests as possible. An array uint8 [n, 28, 28] is the fastest."""
         if isinstance(digits, np.ndarray) and digits.dtype == np.uint8:
             bodies = (npy(digits[i : i + ARRAY_LIMIT]) for i in range(0, len(digits), ARRAY_LIMIT))
-            answers = [self._post("predictions/mnist", body, "application/x-npy") for body in bodies]
+            responses = [self._post("predictions/mnist", body, "application/x-npy") for body in bodies]
         else:
             url = f"{self._inference}/predictions/mnist"
             parts = chunks([instance(digit) for digit in digits])
-            answers = [self._json("POST", url, json={"instances": part}) for part in parts]
-        return [Prediction(**prediction) for answer in answers for prediction in answer["predictions"]]
+            responses = [self._json("POST", url, json={"instances": part}) for part in parts]
+        return [Prediction(**prediction) for response in responses for prediction in response["predictions"]]
 
     def explain(self, digit: Digit, version: str | None = None) -> Explanation:
-        """Recognise one digit and say which pixels spoke for the answer."""
+        """Predict one digit and return each pixel's contribution to the prediction."""
         body, content_type = encode(digit)
-        answer = self._post(_path("explanations", version), body, content_type)
-        return Explanation(**answer["predictions"][0] if "predictions" in answer else answer)
+        response = self._post(_path("explanations", version), body, content_type)
+        return Explanation(**response["predictions"][0] if "predictions" in response else response)
 
     def models(self) -> dict[str, str]:
-        """Name each model that is registered, with the archive it came from."""
+        """Return the registered models' names and archives."""
         models = self._json("GET", f"{self._management}/models", params={"limit": 1000})["models"]
         return {model["modelName"]: model["modelUrl"] for model in models}
 
     def describe(self, model: str = "mnist", version: str | None = None, *, customized: bool = False) -> dict[str, Any]:
-        """Tell a model's version, workers, batch and queue; `customized` adds what the model says of itself."""
+        """Return a model's version, workers, batch size and queue; `customized` adds the handler's own description."""
         params = {"customized": "true"} if customized else {}
         (description,) = self._json("GET", self._model(model, version), params=params)
         return dict(description)
 
     def describe_all(self, model: str = "mnist") -> list[dict[str, Any]]:
-        """Tell the same of every version that is registered."""
+        """Return the description of every registered version."""
         return [dict(description) for description in self._json("GET", self._model(model, "all"))]
 
     def register(self, archive: str, workers: int = 1) -> str:
-        """Register an archive of the model store and wait for its workers; where they fail, it is unregistered again.
+        """Register an archive of the model store and wait for its workers; unregister it again if they fail.
 
-        It is TorchServe that could wait ("synchronous"), but it does so in a thread that answers predictions meanwhile.
+        TorchServe could wait itself ("synchronous"), but would block a thread that also answers predictions.
         """
         before = self._registered()
         params = {"url": archive, "initial_workers": workers, "synchronous": "false"}
@@ -145,7 +147,7 @@ class Client:
                 self.unregister(model, version)
                 raise
             return f"{model} {version} registered, its workers are ready"
-        raise ServiceError(f"{archive} was registered, and gone before its workers were ready")
+        raise ServiceError(f"{archive} was unregistered before its workers were ready")
 
     def scale(self, model: str, workers: int, version: str | None = None) -> str:
         """Set the number of workers and wait for them."""
@@ -155,19 +157,19 @@ class Client:
         return f"{model} has {workers} workers"
 
     def wait_ready(self, model: str, version: str | None = None, timeout_s: float = START_TIMEOUT_S) -> None:
-        """Return when all workers are ready; ServiceError when one on this machine ends before."""
+        """Wait until all workers are ready. Raises ServiceError after `timeout_s`, or when a local worker ends."""
         deadline = time.monotonic() + timeout_s
         while not is_ready(description := self.describe(model, version)):
             name = f"{description['modelName']} {description['modelVersion']}"
             starting = [worker["pid"] for worker in description["workers"] if worker["status"] != "READY"]
             if any(pid > 0 and not psutil.pid_exists(pid) for pid in starting):
-                raise ServiceError(f"a worker of {name} ended while it started; the server's log says why")
+                raise ServiceError(f"a worker of {name} ended while it started; the reason is in the server's log")
             if time.monotonic() > deadline:
                 raise ServiceError(f"the workers of {name} were not ready after {timeout_s:.0f} s")
             time.sleep(0.1)
 
     def set_default(self, model: str, version: str) -> str:
-        """Make `version` the one that answers when a request names none."""
+        """Make `version` the default: it answers requests that name no version."""
         return self._status("PUT", f"{self._model(model, version)}/set-default")
 
     def unregister(self, model: str, version: str | None = None) -> str:
@@ -175,7 +177,7 @@ class Client:
         return self._status("DELETE", self._model(model, version))
 
     def _registered(self) -> set[tuple[str, str]]:
-        """Every model and version."""
+        """Return every model and version."""
         return {(name, v["modelVersion"]) for name in self.models() for v in self.describe_all(name)}
 
     def _model(self, model: str, version: str | None) -> str:
@@ -195,12 +197,12 @@ class Client:
         except requests.Timeout as error:
             raise ServiceError(f"{url} did not answer in time") from error
         if not response.ok:
-            raise ServiceError(_sentence(response), response.status_code)
+            raise ServiceError(_error_message(response), response.status_code)
         return response.json()
 
 
 def is_ready(description: dict[str, Any]) -> bool:
-    """Say whether a version has all its workers, as `describe` tells."""
+    """Check in the result of `describe` whether all workers of a version are ready."""
     workers = description["workers"]
     return len(workers) >= description["minWorkers"] and all(worker["status"] == "READY" for worker in workers)
 
@@ -215,8 +217,8 @@ def _path(verb: str, version: str | None) -> str:
     return f"{verb}/mnist" + (f"/{version}" if version else "")
 
 
-def _sentence(response: requests.Response) -> str:
-    """Find the server's own words: "error" is the handler's, "message" TorchServe's."""
+def _error_message(response: requests.Response) -> str:
+    """Return the server's sentence: "error" is the handler's, "message" TorchServe's."""
     try:
         body = response.json()
         return str(body.get("error") or body["message"])

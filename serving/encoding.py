@@ -1,4 +1,4 @@
-"""How digits are written into the body of a request."""
+"""Encode digits as request bodies."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Digit = str | Path | bytes | Image.Image | NDArray[Any]
-BODY_LIMIT_BYTES = 6 * 1024 * 1024  # of the server's 8 MiB, leaving room for JSON around the images
-IMAGE_LIMIT = 5  # the server reads one request's images for 3 s at most; a 12-megapixel PNG takes half a second
+BODY_LIMIT_BYTES = 6 * 1024 * 1024  # of the server's 8 MiB, which leaves room for the JSON around the images
+IMAGE_LIMIT = 5  # the server decodes one request for 3 s at most; a 12-megapixel PNG takes 0.5 s
 ARRAY_LIMIT = 8192  # digits of 784 bytes that fit in one body
 
 
 def encode(digit: Digit) -> tuple[bytes, str]:
-    """Make the body of a request for one digit, and its type."""
+    """Return the body of a request for one digit, and its content type."""
     if isinstance(digit, np.ndarray) and digit.dtype == np.uint8:
         return npy(digit[np.newaxis]), "application/x-npy"
     if isinstance(digit, np.ndarray):
@@ -29,6 +29,7 @@ def encode(digit: Digit) -> tuple[bytes, str]:
 
 
 def instance(digit: Digit) -> Any:
+    """Return the digit as one of a JSON body's "instances"."""
     if isinstance(digit, np.ndarray):
         return digit.tolist()
     return {"b64": base64.b64encode(_image_file(digit)).decode()}
@@ -45,13 +46,14 @@ def _image_file(digit: str | Path | bytes | Image.Image) -> bytes:
 
 
 def npy(digits: NDArray[np.uint8]) -> bytes:
+    """Encode uint8 [n, 28, 28] or [n, 784] as an .npy file."""
     stream = io.BytesIO()
     np.save(stream, digits)
     return stream.getvalue()
 
 
 def chunks(instances: list[Any]) -> Iterator[list[Any]]:
-    """Cut a list into pieces whose images fit into one body; a list of 784 numbers is at most 16 KB of JSON."""
+    """Split instances into chunks that each fit into one body; 784 numbers are at most 16 KB of JSON."""
     chunk: list[Any] = []
     size = 0
     for each in instances:

@@ -1,4 +1,4 @@
-"""What the tests share: real MNIST, the built archives, and one real TorchServe for the whole session."""
+"""Fixtures of all tests: real MNIST, the built archives, and one real TorchServe for the whole session."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 import requests
 from numpy.typing import NDArray
 
+from common.http import direct_session
 from common.ports import free_ports
 from serving.client import Client
 from serving.torchserve.process import TorchServe
@@ -45,7 +46,7 @@ def _read_idx(path: Path, header_bytes: int) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="session")
 def test_images(mnist_root: Path) -> NDArray[np.uint8]:
-    """Return MNIST's test images, uint8 [10000, 28, 28], read without any of our own code."""
+    """Return MNIST's test images, uint8 [10000, 28, 28], read without the project's code."""
     return _read_idx(mnist_root / "MNIST/raw/t10k-images-idx3-ubyte", 16).reshape(-1, 28, 28)
 
 
@@ -84,7 +85,7 @@ def seven(test_images: NDArray[np.uint8]) -> bytes:
 
 
 def environment_of_free_ports() -> dict[str, str]:
-    """Return an environment in which TorchServe takes ports that nobody else has."""
+    """Return an environment in which TorchServe listens on free ports."""
     names = (*ADDRESS_VARIABLES, *GRPC_VARIABLES)
     ports = dict(zip(names, itertools.count(free_ports(len(names))), strict=False))
     addresses = {name: f"http://127.0.0.1:{ports[name]}" for name in ADDRESS_VARIABLES}
@@ -93,7 +94,7 @@ def environment_of_free_ports() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def model_store(archives: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a model store of the tests' own; its path has a space in it."""
+    """Return the session's model store, a copy; its path has a space in it."""
     store = tmp_path_factory.mktemp("model store")
     for archive in archives.glob("*.mar"):
         shutil.copy(archive, store)
@@ -105,21 +106,20 @@ def server(root: Path, model_store: Path, tmp_path_factory: pytest.TempPathFacto
     """Run one real TorchServe, with the repository's own configuration, for the whole session."""
     environment = {**environment_of_free_ports(), "TS_MODEL_STORE": str(model_store)}
     log = tmp_path_factory.mktemp("log") / "torchserve.log"
-    with TorchServe(root / "config.properties", log, environment) as running:
-        running.wait_ready(timeout_s=180)
-        yield running
+    with TorchServe(root / "config.properties", log, environment) as started:
+        started.wait_ready(timeout_s=180)
+        yield started
 
 
 @pytest.fixture(scope="session")
 def client(server: TorchServe) -> Iterator[Client]:
-    """Connect to the session's server."""
+    """Connect to `server`."""
     with Client(server.inference, server.management) as connected:
         yield connected
 
 
 @pytest.fixture
 def http() -> Iterator[requests.Session]:
-    """Return a session that no proxy of the environment comes between."""
-    with requests.Session() as session:
-        session.trust_env = False
+    """Return a session that ignores the environment's proxies."""
+    with direct_session() as session:
         yield session

@@ -1,4 +1,4 @@
-"""What the command line shows people: tables, bars and a heat map."""
+"""Terminal output: tables, bars and a heat map."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def show_prediction(prediction: Prediction, name: str) -> None:
 
 
 def show_attribution(explanation: Explanation) -> None:
-    """Print the 28×28 attribution: red spoke for the digit, blue against it."""
+    """Print the 28×28 attribution: red supports the digit, blue contradicts it."""
     largest = max(abs(value) for row in explanation.attribution for value in row) or 1.0
     for row in explanation.attribution:
         line = Text()
@@ -49,19 +49,19 @@ def show_models(descriptions: Sequence[Mapping[str, Any]]) -> None:
 
 
 def show_description(description: Mapping[str, Any]) -> None:
-    """Print what is known of a model, a line for each fact."""
+    """Print a model's properties, one a line."""
     table = Table(show_header=False, box=None)
     for name, value in description.items():
         table.add_row(name, str(value))
     console.print(table)
 
 
-def show_versions(figures: Mapping[str, Mapping[str, float | None]]) -> None:
-    """Print a column for each version and a row for each figure."""
-    table = Table("", *figures)
-    for row in next(iter(figures.values())):
+def show_versions(stats: Mapping[str, Mapping[str, float | None]]) -> None:
+    """Print a column for each version and a row for each statistic."""
+    table = Table("", *stats)
+    for row in next(iter(stats.values())):
         name = f"read as {row}" if row.isdigit() else _ROWS[row]
-        table.add_row(name, *(_figure(row, column[row]) for column in figures.values()))
+        table.add_row(name, *(_format_value(row, column[row]) for column in stats.values()))
     console.print(table)
 
 
@@ -78,8 +78,8 @@ _ROWS = {
 }
 
 
-def _figure(row: str, value: float | None) -> str:
-    """Print counts whole, times and sizes with two digits, and the rest, which are shares, in per cent."""
+def _format_value(row: str, value: float | None) -> str:
+    """Format counts without decimals, times and sizes with two, and shares in per cent."""
     if value is None:
         return "–"
     if row in ("requests_in_a_batch", "batch_ms"):

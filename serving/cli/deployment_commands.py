@@ -1,94 +1,139 @@
-"""The commands that bring archives to the server: deploy, rollback and canary, and register for what is not checked."""
+"""Commands that replace the version that serves: deploy, rollback and canary."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from common.cli import UserError
 from common.paths import ROOT
 from serving.cli import console
-from serving.client import Client
-from serving.deployment import version_metrics
+from serving.cli.arguments import METRICS_URL, Commands, add_command, add_group, add_json, connect
 from serving.deployment.canary import Canary
-from serving.deployment.deploy import Deployment, DeploymentError
+from serving.deployment.deploy import Deployment
 from serving.deployment.model_store import ModelStore
-from serving.torchserve.process import read_settings
+from serving.torchserve.settings import read_settings
+
+CONFIG = ROOT / "config.properties"
+ARCHIVE = "model_store/mnist-2.0.mar"
 
 
-def deploy(client: Client, args: argparse.Namespace) -> None:
-    Deployment(client, _store(args)).deploy(args.archive)
+def add_to(commands: Commands) -> None:
+    """Add these commands to the parser."""
+    examples = (f"deploy {ARCHIVE}", f"deploy {ARCHIVE} --model-store /srv/models")
+    summary = "replace the version that serves, without losing a request"
+    command = add_command(commands, "deploy", summary, deploy, *examples)
+    command.add_argument("archive", metavar="ARCHIVE.mar", type=Path, help="archive of the new version")
+    add_model_store(command)
+
+    examples = ("rollback", "rollback --model-store /srv/models")
+    command = add_command(commands, "rollback", "bring the version deployed before back", rollback, *examples)
+    add_model_store(command)
+
+    examples = (f"canary start {ARCHIVE} --percent 10", "canary status --seconds 60")
+    summary = "give a new version a share of the requests, then promote or abort it"
+    group = add_group(commands, "canary", summary, *examples)
+    _add_canary_commands(group.add_subparsers(required=True, metavar="COMMAND"))
 
 
-def rollback(client: Client, args: argparse.Namespace) -> None:
-    Deployment(client, _store(args)).rollback()
+def _add_canary_commands(commands: Commands) -> None:
+    examples = (f"canary start {ARCHIVE} --percent 10", f"canary start {ARCHIVE} --percent 1 --model-store /srv/models")
+    command = add_command(commands, "start", "start a canary", start_canary, *examples)
+    command.add_argument("archive", metavar="ARCHIVE.mar", type=Path, help="archive of the new version")
+    _add_percent(command)
+    add_model_store(command)
+
+    examples = ("canary set --percent 25", "canary set --percent 50 --model-store /srv/models")
+    command = add_command(commands, "set", "change the canary's share", set_canary, *examples)
+    _add_percent(command)
+    add_model_store(command)
+
+    for name, summary, run in (
+        ("promote", "make the canary the version that serves, and remove the old one", promote_canary),
+        ("abort", "send all requests to the old version again, and remove the canary", abort_canary),
+    ):
+        examples = (f"canary {name}", f"canary {name} --model-store /srv/models")
+        add_model_store(add_command(commands, name, summary, run, *examples))
+
+    examples = ("canary status", "canary status --seconds 60 --json")
+    summary = "compare the registered versions by their metrics"
+    command = add_command(commands, "status", summary, show_canary_status, *examples)
+    help_text = f"URL of the metrics (default: {METRICS_URL})"
+    command.add_argument("--metrics-url", metavar="URL", default=METRICS_URL, help=help_text)
+    help_text = "measure the next S seconds (default: since the server's start)"
+    command.add_argument("--seconds", type=float, default=0.0, metavar="S", help=help_text)
+    add_json(command)
+    add_model_store(command)
 
 
-def register(client: Client, args: argparse.Namespace) -> None:
-    _store(args).archive(args.archive)  # TorchServe itself would unpack whatever it is
-    print(client.register(args.archive, args.workers))
+def _add_percent(command: argparse.ArgumentParser) -> None:
+    help_text = "its share of the requests, from 1 to 99 (required)"
+    command.add_argument("--percent", type=int, choices=range(1, 100), metavar="N", required=True, help=help_text)
 
 
-def canary(client: Client, args: argparse.Namespace) -> None:
-    deployment = Deployment(client, _store(args))
-    canary = Canary(deployment)
-    ends = {"promote": canary.promote, "abort": canary.abort}
-    if args.what == "status":
-        _show_status(deployment, args)
-    elif args.what in ends:
-        ends[args.what]()
-    elif args.percent is None:
-        raise DeploymentError("say which share the canary gets: --percent, from 1 to 99")
-    elif args.what is None:
-        canary.share(args.percent)
-    else:
-        canary.start(Path(args.what), args.percent)
+def add_model_store(command: argparse.ArgumentParser) -> None:
+    help_text = "the server's folder of archives (default: model_store of config.properties, or TS_MODEL_STORE)"
+    command.add_argument("--model-store", metavar="FOLDER", type=Path, help=help_text)
 
 
-def _show_status(deployment: Deployment, args: argparse.Namespace) -> None:
-    serving = deployment.serving_version()
-    versions = sorted(deployment.versions(), key=lambda version: version != serving)
-    figures = version_metrics.watched(args.metrics, versions, args.seconds)
+def open_store(args: argparse.Namespace) -> ModelStore:
+    """Open the model store that `args` or config.properties names. Raises UserError when neither does."""
+    if args.model_store:
+        return ModelStore(args.model_store)
+    if not CONFIG.is_file():
+        raise UserError(f"there is no {CONFIG}; name the server's folder of archives with --model-store")
+    return ModelStore(ROOT / read_settings(CONFIG, os.environ)["model_store"])
+
+
+@contextmanager
+def _connect_deployment(args: argparse.Namespace) -> Iterator[Deployment]:
+    """Connect as a probe: the golden set must not be counted among the users' predictions."""
+    with connect(args, is_probe=True) as client:
+        yield Deployment(client, open_store(args))
+
+
+def deploy(args: argparse.Namespace) -> None:
+    with _connect_deployment(args) as deployment:
+        deployment.deploy(args.archive)
+
+
+def rollback(args: argparse.Namespace) -> None:
+    with _connect_deployment(args) as deployment:
+        deployment.rollback()
+
+
+def start_canary(args: argparse.Namespace) -> None:
+    with _connect_deployment(args) as deployment:
+        Canary(deployment).start(args.archive, args.percent)
+
+
+def set_canary(args: argparse.Namespace) -> None:
+    with _connect_deployment(args) as deployment:
+        Canary(deployment).set_percent(args.percent)
+
+
+def promote_canary(args: argparse.Namespace) -> None:
+    with _connect_deployment(args) as deployment:
+        Canary(deployment).promote()
+
+
+def abort_canary(args: argparse.Namespace) -> None:
+    with _connect_deployment(args) as deployment:
+        Canary(deployment).abort()
+
+
+def show_canary_status(args: argparse.Namespace) -> None:
+    from serving.deployment.version_metrics import compare_versions  # the only user of prometheus_client
+
+    with _connect_deployment(args) as deployment:
+        default = deployment.default_version()
+        versions = sorted(deployment.versions(), key=lambda version: version != default)
+    stats = compare_versions(args.metrics_url, versions, args.seconds)
     if args.json:
-        print(json.dumps(figures, indent=2))
+        print(json.dumps(stats, indent=2))
     else:
-        console.show_versions(figures)
-
-
-COMMANDS = {"deploy": deploy, "rollback": rollback, "canary": canary, "register": register}
-
-
-def add_to(commands: Any) -> None:
-    """Add these commands to the parser's."""
-    command = commands.add_parser("deploy", help="replace the version that serves, without losing a request")
-    command.add_argument("archive", metavar="ARCHIVE.mar", type=Path)
-    _add_store(command)
-
-    command = commands.add_parser("rollback", help="bring the version before it back")
-    _add_store(command)
-
-    command = commands.add_parser("canary", help="let a new version answer a share of the requests, and decide")
-    what = "the new version; or promote, abort, status; nothing, with --percent, changes the share"
-    command.add_argument("what", nargs="?", metavar="ARCHIVE.mar", help=what)
-    command.add_argument("--percent", type=int, choices=range(1, 100), metavar="1…99", help="its share of the requests")
-    command.add_argument("--metrics", default="http://127.0.0.1:8082", help="where status reads (default: %(default)s)")
-    since = "status of the next so many seconds (default: since the server's start)"
-    command.add_argument("--seconds", type=float, default=0.0, help=since)
-    command.add_argument("--json", action="store_true", help="status for programs")
-    _add_store(command)
-
-    command = commands.add_parser("register", help="register an archive of the model store")
-    command.add_argument("archive", metavar="ARCHIVE.mar")
-    command.add_argument("--workers", type=int, default=1)
-    _add_store(command)
-
-
-def _add_store(command: argparse.ArgumentParser) -> None:
-    help_text = "the server's folder of archives (default: as config.properties and TS_MODEL_STORE say)"
-    command.add_argument("--model-store", type=Path, help=help_text)
-
-
-def _store(args: argparse.Namespace) -> ModelStore:
-    return ModelStore(args.model_store or ROOT / read_settings(ROOT / "config.properties", os.environ)["model_store"])
+        console.show_versions(stats)

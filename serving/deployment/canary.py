@@ -1,10 +1,11 @@
-"""A canary: a new version beside the one that serves, with a share of the requests, until it is promoted or aborted.
+"""A canary: a new version that gets a share of the requests beside the default version, until promoted or aborted.
 
-python -m serving canary model_store/mnist-2.0.mar --percent 10
-python -m serving canary promote
+tsctl canary start model_store/mnist-2.0.mar --percent 10
+tsctl canary promote
 
-The share is split by gateways (docker/gateway), which hear of the canary from serving.torchserve.supervisor; each asks for that
-every second. TorchServe's own port knows no shares: there a canary answers those alone who name its version.
+Gateways split the requests (docker/gateway). They read the canary's version and share from /ready of the supervisor
+(serving/torchserve/supervisor.py) every second. TorchServe itself cannot split: on its own port a canary answers only
+requests that name its version.
 """
 
 from __future__ import annotations
@@ -17,125 +18,132 @@ from typing import Any
 
 from serving.client import Client, ServiceError, is_ready
 from serving.deployment import archive_file
-from serving.deployment.archive_file import Archive, ArchiveError, kept_version
+from serving.deployment.archive_file import Archive, ArchiveError, version_of
 from serving.deployment.deploy import END_CANARY, MODEL, Deployment, DeploymentError, check_model
-from serving.deployment.model_store import Deployed, ModelStore
+from serving.deployment.model_store import DeploymentState, ModelStore
+from serving.torchserve.ports import HEALTH_PORT
 
-HEALTH_PORT = 8090  # of serving.torchserve.supervisor
-HEARD_S = 12.0  # a gateway asks every second, but where one of its servers hangs, it waits for that 5 s, twice at worst
+# A gateway asks /ready every second, but waits 5 s for a server that hangs, twice at worst.
+PROPAGATION_S = 12.0
 
 
 class Canary:
-    """Starts and ends the canary of one TorchServe, and remembers it in the store."""
+    """Starts and ends the canary of one TorchServe, and records it in the store.
+
+    Every method raises DeploymentError, ArchiveError or ServiceError.
+    """
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
-        self.client, self.store, self.say = deployment.client, deployment.store, deployment.say
+        self.client, self.store, self.log = deployment.client, deployment.store, deployment.log
 
     def start(self, path: Path, percent: int) -> None:
-        """Give the version in `path` a share once it is checked. Raises DeploymentError, ArchiveError, ServiceError."""
-        with self.store.locked():
+        """Register and check the archive `path`, then give its version `percent` of the requests."""
+        with self.store.lock():
             archive = archive_file.read(path)
             check_model(archive)
-            deployed = self.store.deployed(MODEL)
-            if deployed and deployed.canary not in (None, archive.kept_name):
-                raise DeploymentError(f"{deployed.canary} is a canary; {END_CANARY}")
-            if deployed and deployed.canary and archive.version in self.deployment.versions():
-                return self._share(deployed, self.store.keep(archive).path.name, percent)
-            return self._begin(archive, deployed.previous if deployed else None, percent)
+            state = self.store.state(MODEL)
+            if state and state.canary not in (None, archive.versioned_filename):
+                raise DeploymentError(f"{state.canary} is a canary; {END_CANARY}")
+            if state and state.canary and archive.version in self.deployment.versions():
+                return self._set_percent(state, self.store.add(archive).path.name, percent)
+            return self._begin(archive, state.previous if state else None, percent)
 
-    def share(self, percent: int) -> None:
+    def set_percent(self, percent: int) -> None:
         """Change the canary's share."""
-        with self.store.locked():
-            self._share(*self._deployed(), percent)
+        with self.store.lock():
+            self._set_percent(*self._current(), percent)
 
     def promote(self) -> None:
-        """Let the canary answer everything; the version before it has answered all that it got, and is removed."""
-        with self.store.locked():
-            deployed = self.store.deployed(MODEL)
-            if deployed and not deployed.canary and (old := self._left_by_promotion(deployed)):
+        """Make the canary the default version; remove the old one once it has answered all its requests."""
+        with self.store.lock():
+            state = self.store.state(MODEL)
+            if state and not state.canary and (old := self._unfinished_promotion(state)):
                 return self.deployment.remove(old)
-            deployed, canary = self._deployed()
-            new, old = kept_version(canary), kept_version(deployed.current)
+            state, canary = self._current()
+            new, old = version_of(canary), version_of(state.current)
             self._check_ready(new)
-            self.deployment.switch(new, old, Deployed(canary, previous=deployed.current))
-            self.say(f"{MODEL} {new} answers now; `rollback` brings {old} back")
+            self.deployment.switch(new, old, DeploymentState(canary, previous=state.current))
+            self.log(f"{MODEL} {new} answers now; `rollback` brings {old} back")
             return self.deployment.remove(old)
 
     def abort(self) -> None:
-        """Let the version that served before answer everything, and remove the canary once it has answered all it got.
+        """Send all requests to the old version, and remove the canary once it has answered all its own.
 
-        Until then it is remembered with a share of nothing, so that an interrupted end can be ended.
+        Until then the canary stays recorded with a share of 0, so that an interrupted abort can be completed.
         """
-        with self.store.locked():
-            deployed, canary = self._deployed()
-            old = kept_version(deployed.current)
-            if self.deployment.serving_version() != old:  # a promotion was killed
+        with self.store.lock():
+            state, canary = self._current()
+            old = version_of(state.current)
+            if self.deployment.default_version() != old:  # a promotion was killed
                 self.client.set_default(MODEL, old)
-            self.store.write(MODEL, dataclasses.replace(deployed, percent=0))
-            self.say(f"{MODEL} {old} answers everything again")
-            _wait_until_gateways_have_heard()
-            self.deployment.remove(kept_version(canary))
-            # Without a version before it, nothing was ever deployed: a restart serves what config.properties names.
-            self.store.write(MODEL, Deployed(deployed.current, deployed.previous) if deployed.previous else None)
+            self.store.write(MODEL, dataclasses.replace(state, percent=0))
+            self.log(f"{MODEL} {old} answers everything again")
+            _wait_for_gateways()
+            self.deployment.remove(version_of(canary))
+            if state.previous:
+                self.store.write(MODEL, DeploymentState(state.current, state.previous))
+            else:  # nothing was ever deployed: a restart serves the archive that config.properties names
+                self.store.clear(MODEL)
 
     def _begin(self, archive: Archive, previous: str | None, percent: int) -> None:
-        old = self.deployment.serving_version()
+        old = self.deployment.default_version()
         if archive.version == old:
-            raise DeploymentError(f"{MODEL} {old} serves already; a canary is another version")
-        current = self.deployment.kept(old).path.name
-        archive = self.store.keep(archive)
-        with self.deployment.registered(archive, old):
+            raise DeploymentError(f"{MODEL} {old} serves already; a canary needs another version")
+        current = self.deployment.ensure_stored(old).path.name
+        archive = self.store.add(archive)
+        with self.deployment.registration(archive, old):
             self.deployment.check(archive.version, old)
-            self.store.write(MODEL, Deployed(current, previous, archive.path.name, percent))
-        self._say_share(archive.version, percent)
+            self.store.write(MODEL, DeploymentState(current, previous, archive.path.name, percent))
+        self._log_percent(archive.version, percent)
 
-    def _share(self, deployed: Deployed, canary: str, percent: int) -> None:
-        version = kept_version(canary)
+    def _set_percent(self, state: DeploymentState, canary: str, percent: int) -> None:
+        version = version_of(canary)
         self._check_ready(version)
-        self.store.write(MODEL, dataclasses.replace(deployed, percent=percent))
-        self._say_share(version, percent)
+        self.store.write(MODEL, dataclasses.replace(state, percent=percent))
+        self._log_percent(version, percent)
 
-    def _say_share(self, version: str, percent: int) -> None:
-        self.say(f"{MODEL} {version} gets {percent} % of what comes through gateways and names no version")
+    def _log_percent(self, version: str, percent: int) -> None:
+        self.log(f"{MODEL} {version} gets {percent} % of the gateways' requests that name no version")
 
-    def _deployed(self) -> tuple[Deployed, str]:
-        """Return what is deployed, and the canary's archive."""
-        deployed = self.store.deployed(MODEL)
-        if deployed is None or not deployed.canary:
-            raise DeploymentError("there is no canary; `canary ARCHIVE.mar --percent 10` starts one")
-        return deployed, deployed.canary
+    def _current(self) -> tuple[DeploymentState, str]:
+        """Return the state and the canary's archive. Raises DeploymentError when there is no canary."""
+        state = self.store.state(MODEL)
+        if state is None or not state.canary:
+            raise DeploymentError("there is no canary; `canary start ARCHIVE.mar --percent 10` starts one")
+        return state, state.canary
 
     def _check_ready(self, version: str) -> None:
-        if version not in self.deployment.versions() or not _can_answer(self.client, version):
+        if version not in self.deployment.versions() or not _has_ready_workers(self.client, version):
             raise DeploymentError(f"{MODEL} {version} is not ready to answer; `canary abort` ends it")
 
-    def _left_by_promotion(self, deployed: Deployed) -> str | None:
-        old = kept_version(deployed.previous or "")
+    def _unfinished_promotion(self, state: DeploymentState) -> str | None:
+        """Return the old version when it is still registered after a promotion."""
+        old = version_of(state.previous or "")
         return old if old in self.deployment.versions() else None
 
 
-def announced(store: ModelStore, client: Client) -> dict[str, Any]:
-    """What gateways are told of the canary; nothing where it has no share, or cannot answer."""
+def canary_status(store: ModelStore, client: Client) -> dict[str, Any]:
+    """Return /ready's entry for gateways: {"canary": {"version": …, "percent": …}}, or {} when it gets no requests."""
     try:
-        deployed = store.deployed(MODEL)
-        if deployed and deployed.canary and deployed.percent:
-            version = kept_version(deployed.canary)
-            if _can_answer(client, version):
-                return {"canary": {"version": version, "percent": deployed.percent}}
+        state = store.state(MODEL)
+        if state and state.canary and state.percent:
+            version = version_of(state.canary)
+            if _has_ready_workers(client, version):
+                return {"canary": {"version": version, "percent": state.percent}}
     except (ArchiveError, ServiceError, OSError):
-        pass  # the version that serves answers for it
+        pass  # the default version answers instead
     return {}
 
 
-def _can_answer(client: Client, version: str) -> bool:
+def _has_ready_workers(client: Client, version: str) -> bool:
     description = client.describe(MODEL, version)
     return bool(description["workers"]) and is_ready(description)
 
 
-def _wait_until_gateways_have_heard() -> None:
-    """Gateways hear from serving.torchserve.supervisor; where that does not run, no gateway knows of a canary."""
+def _wait_for_gateways() -> None:
+    """Wait until gateways have read /ready. Without a supervisor no gateway knows of a canary."""
     with socket.socket() as connection:
         if connection.connect_ex(("127.0.0.1", HEALTH_PORT)) != 0:
             return
-    time.sleep(HEARD_S)
+    time.sleep(PROPAGATION_S)

@@ -1,9 +1,9 @@
-"""Whether a version has answered everything that it was asked.
+"""Wait until a version has answered all its requests.
 
-TorchServe loses what waits in a version's queue, and what its workers are at, when the version is unregistered: those
-clients never get an answer. It tells how many requests wait, but not whether a worker is at one.
-A worker does one thing after the other, though, and ours name themselves when asked to describe the model
-("worker"): one that does has answered all that it had been given before.
+When a version is unregistered, TorchServe drops the requests in its queue and those in its workers: their clients never
+get a response. TorchServe reports the length of the queue, but not whether a worker is busy.
+A worker handles one batch after the other, though, and ours return their process id when asked to describe the model
+("worker"): a worker that answers a describe request has answered all earlier requests.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import time
 
 from serving.client import Client, ServiceError
 
-SETTLE_S = 0.5  # a thread of TorchServe's may have chosen the version just before another became the default
+SETTLE_S = 0.5  # a thread of TorchServe may have chosen the version just before another became the default
 TIMEOUT_S = 60.0
 
 
 def drain(client: Client, model: str, version: str, timeout_s: float = TIMEOUT_S) -> bool:
-    """Wait until `version`, which gets no more requests, has answered all; False when it has not in time."""
+    """Wait until `version`, which gets no new requests, has answered all. Returns False after `timeout_s`."""
     time.sleep(SETTLE_S)
     deadline = time.monotonic() + timeout_s
     done: set[int] = set()
@@ -31,9 +31,9 @@ def drain(client: Client, model: str, version: str, timeout_s: float = TIMEOUT_S
                 done.add(client.describe(model, version, customized=True)["customizedMetadata"]["worker"])
                 continue
         except ServiceError as error:
-            if error.status == 404:  # somebody else has removed it
+            if error.status == 404:  # another process has removed it
                 return True
-        except KeyError:  # an archive of before its workers named themselves
+        except KeyError:  # an old archive, whose workers do not return their process id
             time.sleep(min(5.0, timeout_s))
             return True
         time.sleep(0.05)

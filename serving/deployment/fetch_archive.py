@@ -1,8 +1,8 @@
-"""Fetch a model archive by its digest: what a pod's init container does before TorchServe starts.
+"""Download a model archive and check its SHA-256. A pod's init container runs this before TorchServe starts.
 
 python -m serving.deployment.fetch_archive https://models.example.org/mnist-2.0.mar SHA256 model_store/mnist.mar
 
-Afterwards the file is whole and the one that the digest names, or this ends with 1 and the file is as it was.
+Exits with 0 when the file is complete and has this digest, or with 1 and the file unchanged.
 """
 
 from __future__ import annotations
@@ -18,28 +18,29 @@ from pathlib import Path
 
 import requests
 
+from common.cli import UserError
 from serving.deployment import archive_file
-from serving.deployment.archive_file import Archive, ArchiveError
+from serving.deployment.archive_file import Archive
 
-TRIES = 5
-PAUSE_S = 1.0  # before the second try, and twice as long before each further one
-TIMEOUT_S = (10.0, 30.0)  # to connect, and of silence
+MAX_ATTEMPTS = 5
+BACKOFF_S = 1.0  # before the second attempt, doubled before each further one
+TIMEOUT_S = (10.0, 30.0)  # to connect, and between two reads
 CHUNK_BYTES = 1 << 20
 
 
-class FetchError(RuntimeError):
-    """Why the archive could not be fetched; the message is one sentence."""
+class FetchError(UserError):
+    """The archive could not be downloaded; the message is one sentence."""
 
 
-def fetch(url: str, sha256: str, target: Path, pause_s: float = PAUSE_S) -> Archive:
-    """See to it that `target` is the archive of that digest. Raises FetchError, ArchiveError, OSError."""
+def fetch(url: str, sha256: str, target: Path, backoff_s: float = BACKOFF_S) -> Archive:
+    """Download an archive to `target`, unless it is there. Raises FetchError, ArchiveError, OSError."""
     if target.is_file() and _sha256(target) == sha256:
-        return archive_file.read(target)  # this container's, before it was started again
+        return archive_file.read(target)  # downloaded before this container was restarted
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        _download(url, unfinished, pause_s)
+        _download(url, unfinished, backoff_s)
         if (found := _sha256(unfinished)) != sha256:
-            raise FetchError(f"{url} has the SHA-256 {found}, not {sha256}; name the archive that was meant")
+            raise FetchError(f"{url} has the SHA-256 {found}, not {sha256}; check the digest and the URL")
         archive_file.read(unfinished)
         unfinished.replace(target)
     finally:
@@ -47,27 +48,27 @@ def fetch(url: str, sha256: str, target: Path, pause_s: float = PAUSE_S) -> Arch
     return archive_file.read(target)
 
 
-def _download(url: str, target: Path, pause_s: float) -> None:
-    """Try until the answer is whole; what another try would not change is refused at once."""
-    for attempt in range(1, TRIES + 1):
+def _download(url: str, target: Path, backoff_s: float) -> None:
+    """Retry until the response is complete. Raises FetchError, at once for errors that a retry cannot change."""
+    for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             return _download_once(url, target)
         except requests.RequestException as error:
             status = error.response.status_code if error.response is not None else None
             reason = f"HTTP {status}" if status else type(error).__name__
             if status and status < 500 and status not in (408, 429):
-                raise FetchError(f"{url} cannot be fetched ({reason}); name an archive that is there") from error
-        print(f"{url}: {reason} at try {attempt} of {TRIES}", file=sys.stderr, flush=True)
-        if attempt < TRIES:
-            time.sleep(pause_s * 2 ** (attempt - 1))
-    raise FetchError(f"{url} could not be fetched in {TRIES} tries ({reason}); is its server up, and may we reach it?")
+                raise FetchError(f"{url} cannot be downloaded ({reason}); check the URL") from error
+        print(f"{url}: {reason} at attempt {attempt} of {MAX_ATTEMPTS}", file=sys.stderr, flush=True)
+        if attempt < MAX_ATTEMPTS:
+            time.sleep(backoff_s * 2 ** (attempt - 1))
+    raise FetchError(f"{url} could not be downloaded in {MAX_ATTEMPTS} attempts ({reason}); is its server reachable?")
 
 
 def _download_once(url: str, target: Path) -> None:
-    with requests.get(url, stream=True, timeout=TIMEOUT_S, headers={"Accept-Encoding": "identity"}) as answer:
-        answer.raise_for_status()
+    with requests.get(url, stream=True, timeout=TIMEOUT_S, headers={"Accept-Encoding": "identity"}) as response:
+        response.raise_for_status()
         with target.open("wb") as file:
-            for chunk in answer.iter_content(CHUNK_BYTES):
+            for chunk in response.iter_content(CHUNK_BYTES):
                 file.write(chunk)
 
 
@@ -92,14 +93,14 @@ def _digest(text: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Fetch a model archive by its digest.")
-    parser.add_argument("url", type=_url)
-    parser.add_argument("sha256", type=_digest)
-    parser.add_argument("target", type=Path)
+    parser = argparse.ArgumentParser(description="Download a model archive and check its SHA-256.")
+    parser.add_argument("url", type=_url, help="http or https URL of the archive")
+    parser.add_argument("sha256", type=_digest, help="its SHA-256, 64 hexadecimal digits")
+    parser.add_argument("target", type=Path, help="file to write")
     args = parser.parse_args(argv)
     try:
         archive = fetch(args.url, args.sha256, args.target)
-    except (FetchError, ArchiveError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"{args.target} is {archive.model} {archive.version}, {args.target.stat().st_size:,} bytes")

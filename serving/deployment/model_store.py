@@ -1,7 +1,7 @@
-"""The model store's folder, and `deployed.json` in it: which archive of a model is served, and which was before.
+"""The model store's folder, and `deployed.json` in it: which archive of a model serves, and which served before.
 
-TorchServe's own snapshots are switched off (--no-config-snapshot): one is written after every change, also in the
-middle of a deployment that fails, and holds all of the configuration, so that config.properties would no longer count.
+TorchServe's own snapshots are switched off (--no-config-snapshot): it writes one after every change, also in the middle
+of a failing deployment, and a snapshot holds the whole configuration, so that config.properties would be ignored.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ STATE = "deployed.json"
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """File names in the store. `canary` gets `percent` of the requests that name no version (serving/deployment/canary.py)."""
+class DeploymentState:
+    """File names in the store. `canary` gets `percent` of the requests that name no version (canary.py)."""
 
     current: str
     previous: str | None = None
@@ -35,23 +35,23 @@ class Deployed:
 
     @property
     def loaded(self) -> list[str]:
-        """What TorchServe must load; the first answers where no version is named."""
+        """The archives that TorchServe must load; the first is the default version."""
         return [self.current, *([self.canary] if self.canary else [])]
 
 
 class ModelStore:
-    """Archives in one folder. Writing is for whoever holds the lock."""
+    """Archives in one folder. Only the holder of the lock may write."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Be the only deployment. The lock is gone when its process is, however that ended. Raises ArchiveError."""
+    def lock(self) -> Iterator[None]:
+        """Exclude other deployments. The lock ends with the process, even a killed one. Raises ArchiveError."""
         if not os.access(self.folder, os.W_OK):
             raise ArchiveError(
-                f"{self.folder} cannot be written, so nothing could be kept there; "
-                "in containers, MODEL_STORE=folder make up takes a folder that user 1000 may write"
+                f"{self.folder} is not writable; "
+                "in containers, mount a folder that user 1000 may write: MODEL_STORE=folder make up"
             )
         folder = os.open(self.folder, os.O_RDONLY)
         try:
@@ -68,61 +68,69 @@ class ModelStore:
         """Read one of the store's archives. Raises ArchiveError."""
         return archive_file.read(self.folder / name)
 
-    def keep(self, archive: Archive) -> Archive:
-        """Put an archive into the store under the name of its version, which is never written over."""
-        kept = self.folder / archive.kept_name
-        if kept.exists():
-            if not filecmp.cmp(archive.path, kept, shallow=False):
+    def add(self, archive: Archive) -> Archive:
+        """Copy an archive into the store under a file name with its version. Returns the copy.
+
+        Raises ArchiveError when the store has another archive of this version: versions are never overwritten.
+        """
+        target = self.folder / archive.versioned_filename
+        if target.exists():
+            if not filecmp.cmp(archive.path, target, shallow=False):
                 raise ArchiveError(
-                    f"{archive.path} says that it is version {archive.version}, and {kept} is another; "
+                    f"{archive.path} says that it is version {archive.version}, and {target} is another; "
                     "give the new one a version of its own: make archive VERSION=…"
                 )
         else:
-            unfinished = kept.with_name(f".{kept.name}.{os.getpid()}")
+            unfinished = target.with_name(f".{target.name}.{os.getpid()}")
             try:
                 shutil.copyfile(archive.path, unfinished)
-                unfinished.replace(kept)
+                unfinished.replace(target)
             finally:
                 unfinished.unlink(missing_ok=True)
-        return dataclasses.replace(archive, path=kept)
+        return dataclasses.replace(archive, path=target)
 
-    def deployed(self, model: str) -> Deployed | None:
-        """What was deployed; None where nothing ever was. Raises ArchiveError when that cannot be read."""
-        state = self._read().get(model)
-        return Deployed(**state) if state else None
+    def state(self, model: str) -> DeploymentState | None:
+        """Return the state of `model`, or None when it was never deployed. Raises ArchiveError when it is damaged."""
+        entry = self._read().get(model)
+        return DeploymentState(**entry) if entry else None
 
-    def write(self, model: str, deployed: Deployed | None) -> None:
-        """Remember it on the disk, whole or not at all; None is that nothing was ever deployed."""
-        others = {name: entry for name, entry in self._read().items() if name != model}
-        text = json.dumps(others | ({model: dataclasses.asdict(deployed)} if deployed else {}), indent=2)
+    def write(self, model: str, state: DeploymentState) -> None:
+        """Write the state of `model` to the disk, whole or not at all. Raises ArchiveError, OSError."""
+        self._write(self._read() | {model: dataclasses.asdict(state)})
+
+    def clear(self, model: str) -> None:
+        """Forget the state of `model`: a restart loads the archive that config.properties names."""
+        self._write({name: entry for name, entry in self._read().items() if name != model})
+
+    def resolve(self, load_models: str) -> list[str]:
+        """Replace each NAME.mar of the configuration by the archives in the state of NAME, where there is one."""
+        resolved: list[str] = []
+        for name in filter(None, (part.strip() for part in load_models.split(","))):
+            state = self.state(name.removesuffix(".mar"))
+            resolved += state.loaded if state else [name]
+        return resolved
+
+    def _write(self, entries: dict[str, dict[str, Any]]) -> None:
         unfinished = self.folder / f".{STATE}.{os.getpid()}"
         try:
             with unfinished.open("w") as file:
-                file.write(text + "\n")
+                file.write(json.dumps(entries, indent=2) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.replace(self.folder / STATE)
         finally:
             unfinished.unlink(missing_ok=True)
 
-    def resolve(self, load_models: str) -> list[str]:
-        """Exchange each NAME.mar of the configuration for what was deployed of NAME, where something was."""
-        resolved: list[str] = []
-        for name in filter(None, (part.strip() for part in load_models.split(","))):
-            deployed = self.deployed(name.removesuffix(".mar"))
-            resolved += deployed.loaded if deployed else [name]
-        return resolved
-
     def _read(self) -> dict[str, dict[str, Any]]:
         path = self.folder / STATE
         try:
-            state = json.loads(path.read_text())
-            for entry in state.values():
-                Deployed(**entry)
+            entries = json.loads(path.read_text())
+            for entry in entries.values():
+                DeploymentState(**entry)
         except FileNotFoundError:
             return {}
         except (ValueError, TypeError, AttributeError) as error:
             raise ArchiveError(
-                f"{path} is damaged; mend it, or remove it to serve what config.properties names"
+                f"{path} is damaged; repair it, or remove it to serve the archives that config.properties names"
             ) from error
-        return dict(state)
+        return dict(entries)

@@ -1,6 +1,6 @@
-"""TorchServe as a child process: started, waited for until its workers are ready, stopped.
+"""TorchServe as a child process: start it, wait until its workers are ready, stop it.
 
-`python -m serving start` runs it in the foreground; tests use the class.
+`tsctl serve` runs it in the foreground; tests use the class.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from serving.deployment.archive_file import ArchiveError
 from serving.deployment.model_store import ModelStore
 from serving.torchserve import preflight, startup_errors
 from serving.torchserve.preflight import ServerError
+from serving.torchserve.settings import read_settings
 from torchserve_patches.frontend import write_patched_classes
 
 LOG4J_CONFIG = Path(__file__).with_name("log4j2.xml")
@@ -39,7 +40,8 @@ STOP_TIMEOUT_S = 30.0
 class TorchServe:
     """One TorchServe, configured by `config` and by TS_… variables in `environment`, logging to the file `log`.
 
-    Use it as a context manager: leaving it stops the server, its workers, and removes their temporary files.
+    Use it as a context manager: entering raises ServerError when a check fails, and leaving stops the server and its
+    workers and removes their temporary files.
     """
 
     def __init__(self, config: Path, log: Path, environment: Mapping[str, str] = os.environ) -> None:
@@ -62,7 +64,7 @@ class TorchServe:
         # Workers' sockets live here too, and the path of a unix socket must be short.
         self._temporary = tempfile.mkdtemp(prefix="torchserve-")
         self.log.write_bytes(b"")
-        with self.log.open("a") as log:  # so that whoever reads it may also empty it
+        with self.log.open("a") as log:  # appending, so that a reader may also empty the file
             self._fork_server = self._start_fork_server(log) if self._forks else None
             self.process = self._start(log)
         return self
@@ -71,39 +73,39 @@ class TorchServe:
         self.stop()
 
     def wait_ready(self, timeout_s: float = 120.0) -> None:
-        """Return when every worker of every model is ready. Raises ServerError with the reason when that fails."""
+        """Return when every worker of every model is ready. Raises ServerError with the reason when the start fails."""
         deadline = time.monotonic() + timeout_s
         with Client(self.inference, self.management, timeout_s=5, retries=0) as client:
             while not self.is_ready(client, every_version=True):
-                log = self.log.read_bytes()[self._log_begins :].decode(errors="replace")
-                if reason := startup_errors.why_not_loaded(log):
+                log = self.log.read_bytes()[self._log_offset :].decode(errors="replace")
+                if reason := startup_errors.load_error(log):
                     raise ServerError(f"TorchServe cannot load its models: {reason} (its log: {self.log})")
                 if self.process.poll() is not None:
-                    reason = startup_errors.why_not_started(log) or "it gave no reason"
+                    reason = startup_errors.start_error(log) or "it gave no reason"
                     raise ServerError(f"TorchServe ended while starting: {reason} (its log: {self.log})")
                 if time.monotonic() > deadline:
                     raise ServerError(f"TorchServe was not ready after {timeout_s:.0f} s; its log is {self.log}")
                 time.sleep(0.1)
 
     def wait(self) -> int:
-        """Block until TorchServe ends by itself. Returns its exit code."""
+        """Block until TorchServe exits. Returns its exit code."""
         return self.process.wait()
 
     def restart(self) -> None:
-        """Start TorchServe anew once it has ended by itself; its workers need not import torch again."""
-        self._end_workers()
+        """Start TorchServe again after it exited; the fork server, which has imported torch, goes on."""
+        self._kill_workers()
         self.archives = self._find_archives()
         with self.log.open("a") as log:
             self.process = self._start(log)
 
     def stop(self) -> None:
-        """End TorchServe and its workers, and remove their temporary files. Safe to call twice."""
+        """Stop TorchServe and its workers, and remove their temporary files. Safe to call twice."""
         self.process.terminate()
         try:
             self.process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
-        self._end_workers()
+        self._kill_workers()
         self.process.wait()
         if self._fork_server:
             self._fork_server.communicate()  # closes its standard input
@@ -115,13 +117,13 @@ class TorchServe:
         except ArchiveError as error:
             raise ServerError(str(error)) from error
 
-    def _end_workers(self) -> None:
-        """Kill workers that outlived TorchServe, if any."""
+    def _kill_workers(self) -> None:
+        """Kill the workers that outlived TorchServe, if any."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
     def _start(self, log: TextIO) -> subprocess.Popen[bytes]:
-        self._log_begins = self.log.stat().st_size  # what went wrong in a life before is no reason now
+        self._log_offset = self.log.stat().st_size  # errors before this start are not its own
         return subprocess.Popen(
             self._command(),
             cwd=self._config.parent,
@@ -136,13 +138,13 @@ class TorchServe:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches this process alone, which then stops TorchServe in order
+            start_new_session=True,  # Ctrl-C reaches this process alone, which then stops TorchServe cleanly
         )
 
     def _start_fork_server(self, log: TextIO) -> subprocess.Popen[bytes]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(f"{self._temporary}/fork-server")
-            listener.listen()  # workers that ask before it has imported everything wait
+            listener.listen()  # connections of early workers wait until the fork server has imported torch
             return subprocess.Popen(
                 [sys.executable, str(FORK_SERVER), str(listener.fileno())],
                 cwd=ROOT,
@@ -155,7 +157,7 @@ class TorchServe:
             )
 
     def _command(self) -> list[str]:
-        """Java itself: the `torchserve` launcher neither forwards signals nor returns the exit code."""
+        """Build the command of Java itself: the `torchserve` launcher forwards no signals and returns no exit code."""
         home = Path(str(importlib.metadata.distribution("torchserve").locate_file("")))
         patched = Path(self._temporary, "classes")
         class_path = [str(patched)] if write_patched_classes(home, patched) else []
@@ -175,17 +177,9 @@ class TorchServe:
         ]
 
     def is_ready(self, client: Client, *, every_version: bool = False) -> bool:
-        """Say whether all workers are ready: those of the versions that answer by default, or of every version."""
+        """Check whether all workers are ready: those of the default versions, or of every version."""
         try:
-            described = [client.describe_all(m) if every_version else [client.describe(m)] for m in self.models]
+            models = [client.describe_all(m) if every_version else [client.describe(m)] for m in self.models]
         except ServiceError:
             return False
-        return all(is_ready(version) for versions in described for version in versions)
-
-
-def read_settings(config: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Read the properties of the file and put TS_… variables above them, as TorchServe itself does."""
-    lines = (line.strip() for line in config.read_text().splitlines())
-    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    settings = {name.strip(): value.strip() for name, value in pairs}
-    return {name: environment.get(f"TS_{name.upper()}", value) for name, value in settings.items()}
+        return all(is_ready(version) for versions in models for version in versions)

@@ -1,27 +1,27 @@
-"""What TorchServe's log says of a start that failed."""
+"""Find the reason of a failed start in TorchServe's log."""
 
 from __future__ import annotations
 
 import re
 
-REFUSAL = re.compile(r"Failed to load model: .*\n.*Exception: (.*)")
-START_ERROR = re.compile(r"^(?:Invalid configuration|(?:Caused by: )?[\w.]+(?:Exception|Error)): (.*)", re.MULTILINE)
+LOAD_FAILURE = re.compile(r"Failed to load model: .*\n.*Exception: (.*)")
+START_FAILURE = re.compile(r"^(?:Invalid configuration|(?:Caused by: )?[\w.]+(?:Exception|Error)): (.*)", re.MULTILINE)
 
 
-def why_not_loaded(log: str) -> str | None:
-    """Find why a model could not be loaded."""
-    return _worker_error(log) or _first(REFUSAL, log)
+def load_error(log: str) -> str | None:
+    """Return the error that kept a model from loading, or None."""
+    return _worker_error(log) or _first_match(LOAD_FAILURE, log)
 
 
-def why_not_started(log: str) -> str | None:
-    """Find why TorchServe ended while it started."""
-    return _first(START_ERROR, log)
+def start_error(log: str) -> str | None:
+    """Return the error that ended TorchServe during its start, or None."""
+    return _first_match(START_FAILURE, log)
 
 
 def _worker_error(log: str) -> str | None:
-    """Find a worker's own error, the last line of the first traceback, rather than that it died.
+    """Return the last line of the first traceback of a worker: its own error, rather than the report of its death.
 
-    A thread that ends does not end its worker.
+    Tracebacks of threads are skipped: a thread that ends does not end its worker.
     """
     lines = re.findall(r"(W-\S+) MODEL_LOG - (.*)", log)
     before: dict[str, str] = {}
@@ -32,6 +32,6 @@ def _worker_error(log: str) -> str | None:
     return None
 
 
-def _first(pattern: re.Pattern[str], log: str) -> str | None:
-    found = pattern.search(log)
-    return found[1].strip() if found else None
+def _first_match(pattern: re.Pattern[str], log: str) -> str | None:
+    match = pattern.search(log)
+    return match[1].strip() if match else None

@@ -1,12 +1,21 @@
-"""PID 1 of the container: TorchServe, whether it is ready, and an orderly end.
+"""PID 1 of the container: runs TorchServe, reports its health, and shuts it down without losing a request.
 
 python -m serving.torchserve.supervisor
 
-http://…:8090/live says whether TorchServe runs; /ready whether it answers a real prediction right, and which version
-gateways give which share (serving/deployment/canary.py). SIGTERM turns
-/ready to 503 at once, so that gateways send no more; when their connections are closed, and all that was asked is
-answered, TorchServe ends. It has no such end of its own: on SIGTERM it drops what it is doing. Where TorchServe ends by
-itself, it is started anew; within ten seconds of its start, the container ends, for its restart policy to act.
+Two endpoints on port 8090 (serving/torchserve/ports.py) report health as JSON:
+
+    GET /live   200 {"status": "live"}    TorchServe runs
+    GET /ready  200 {"status": "ready"}   a real prediction was right
+                200 {"status": "ready", "canary": {"version": "2.0", "percent": 10}}
+                                          a canary gets `percent` (1 to 99) of the requests that name no version
+                503 {"error": "…"}        not ready, and the reason
+
+/ready is an interface: the gateway reads it every second (docker/gateway/discover-upstreams) and splits requests by
+`canary` (serving/deployment/canary.py). Keys may be added; these must stay.
+
+On SIGTERM, /ready answers 503 at once, so that gateways send no more requests. Once their connections are closed and
+all requests are answered, TorchServe stops; by itself it would drop the requests in progress. When TorchServe exits by
+itself, it is restarted here; within 10 s of its start, the container exits instead, for its restart policy to act.
 """
 
 from __future__ import annotations
@@ -27,29 +36,29 @@ import psutil
 
 from common.paths import ROOT
 from serving.client import Client, ServiceError
-from serving.deployment import canary
-from serving.deployment.canary import HEALTH_PORT
+from serving.deployment.canary import canary_status
+from serving.torchserve.ports import HEALTH_PORT
 from serving.torchserve.preflight import ServerError
 from serving.torchserve.process import TorchServe
 
-LOG = Path("/tmp/torchserve.log")  # noqa: S108 - the container's own
+LOG = Path("/tmp/torchserve.log")  # noqa: S108 - no other user is in the container
 MAX_LOG_BYTES = 8 << 20  # of memory: /tmp is a tmpfs
-NOTICE_S = 2.0  # gateways ask /ready every second
-DRAIN_TIMEOUT_S = 20.0  # less than compose's stop_grace_period
-PROVEN_S = 10.0  # a TorchServe that lived for so long is started anew here, which is faster than a new container
+DRAIN_NOTICE_S = 2.0  # gateways ask /ready every second
+DRAIN_TIMEOUT_S = 20.0  # shorter than compose's stop_grace_period
+MIN_UPTIME_S = 10.0  # after this uptime TorchServe is restarted here, which is faster than a new container
 SAMPLE, DIGIT = ROOT / "model/mnist/samples/7.png", 7
 
 
 class Readiness:
-    """Whether this server should get requests, and if not, why."""
+    """Decides whether this server should get requests."""
 
     def __init__(self, server: TorchServe) -> None:
         self._server = server
         self.is_stopping = False
         self.has_answered = False
 
-    def refusal(self) -> str | None:
-        """Ask for a prediction. Returns None when it was right."""
+    def not_ready_reason(self) -> str | None:
+        """Send a sample for prediction. Returns None when the response is right, else one sentence."""
         if self.is_stopping:
             return "stopping"
         with Client(self._server.inference, self._server.management, timeout_s=4, retries=0, is_probe=True) as client:
@@ -57,23 +66,24 @@ class Readiness:
                 digit = client.predict(SAMPLE).digit
             except ServiceError as error:
                 is_busy = self.has_answered and error.status == 503 and self._server.is_ready(client)
-                return None if is_busy else str(error)  # a full queue is no reason to send the rest elsewhere
+                return None if is_busy else str(error)  # a full queue is load, not a failure
         self.has_answered = True
-        return None if digit == DIGIT else f"{SAMPLE.name} was taken for a {digit}"
+        return None if digit == DIGIT else f"{SAMPLE.name} was predicted as {digit}"
 
     def canary(self) -> dict[str, Any]:
+        """Return the canary of /ready, or {}."""
         with Client(self._server.inference, self._server.management, timeout_s=1, retries=0) as client:
-            return canary.announced(self._server.store, client)
+            return canary_status(self._server.store, client)
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGINT, _end)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
     try:
         with TorchServe(ROOT / "config.properties", LOG) as server:
             readiness = Readiness(server)
             _start_health(readiness)
-            threading.Thread(target=_relay, args=(LOG,), daemon=True).start()
+            threading.Thread(target=_tail_log, args=(LOG,), daemon=True).start()
             try:
                 return _run(server, readiness)
             except SystemExit:
@@ -81,46 +91,48 @@ def main() -> int:
                 _drain(urlsplit(server.inference).port)
                 return 0
     except (ServerError, ServiceError, OSError) as error:
-        _say("error", str(error))
+        _log("error", str(error))
         return 1
 
 
 def _run(server: TorchServe, readiness: Readiness) -> int:
-    """Serve until TorchServe ends by itself soon after its start, which is an error whatever its exit code."""
+    """Run TorchServe, restarting it when it exits. Returns an exit code above 0 when it exits soon after its start."""
     while True:
         began = time.monotonic()
         _check_ready(server, readiness)
         code = server.wait()
-        _say("error", f"TorchServe ended by itself, with {code}")
-        if time.monotonic() - began < PROVEN_S:
+        _log("error", f"TorchServe exited by itself with code {code}")
+        if time.monotonic() - began < MIN_UPTIME_S:
             return code or 1
         server.restart()
 
 
 def _check_ready(server: TorchServe, readiness: Readiness) -> None:
-    """Wait until TorchServe predicts, on the device that was asked for. Raises ServerError."""
+    """Wait until TorchServe predicts on the requested device. Raises ServerError."""
     began = time.monotonic()
     server.wait_ready()
     with Client(server.inference, server.management) as client:
         device = client.describe(customized=True)["customizedMetadata"]["device"]
     if os.environ.get("SERVING_REQUIRE_GPU") and not device.startswith("cuda"):
-        raise ServerError(f"a GPU was asked for, and the model is on {device}; is the NVIDIA container toolkit there?")
-    if refusal := readiness.refusal():
-        raise ServerError(f"TorchServe does not predict: {refusal}")
-    _say("info", f"ready on {device} after {time.monotonic() - began:.1f} s")
+        raise ServerError(
+            f"SERVING_REQUIRE_GPU is set, and the model is on {device}; is the NVIDIA container toolkit installed?"
+        )
+    if reason := readiness.not_ready_reason():
+        raise ServerError(f"TorchServe does not predict: {reason}")
+    _log("info", f"ready on {device} after {time.monotonic() - began:.1f} s")
 
 
 def _drain(port: int | None) -> None:
-    """Return when nobody is connected any more: gateways close their connections once all is answered."""
-    _say("info", "stopping: waiting for requests to be answered")
+    """Wait until no gateway is connected: they close their connections once all requests are answered."""
+    _log("info", "stopping: waiting for open requests")
     began = time.monotonic()
-    while (waited := time.monotonic() - began) < NOTICE_S or (_is_connected(port) and waited < DRAIN_TIMEOUT_S):
+    while (waited := time.monotonic() - began) < DRAIN_NOTICE_S or (_is_connected(port) and waited < DRAIN_TIMEOUT_S):
         time.sleep(0.1)
-    _say("info", f"stopped after {waited:.1f} s")
+    _log("info", f"stopped after {waited:.1f} s")
 
 
 def _is_connected(port: int | None) -> bool:
-    """Say whether others than this container's own processes are connected to `port`."""
+    """Check whether a process outside this container is connected to `port`."""
     return any(
         c.status == psutil.CONN_ESTABLISHED and c.laddr[1] == port and c.raddr[0] not in ("127.0.0.1", c.laddr[0])
         for c in psutil.net_connections("tcp")
@@ -134,28 +146,28 @@ def _start_health(readiness: Readiness) -> None:
             if self.path not in ("/live", "/ready"):
                 return self.send_error(404)
             is_ready = self.path == "/ready"
-            refusal = readiness.refusal() if is_ready else None
+            reason = readiness.not_ready_reason() if is_ready else None
             status = {"status": self.path[1:], **(readiness.canary() if is_ready else {})}
-            body = json.dumps({"error": refusal} if refusal else status).encode()
-            self.send_response(503 if refusal else 200)
+            body = json.dumps({"error": reason} if reason else status).encode()
+            self.send_response(503 if reason else 200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
-            with contextlib.suppress(ConnectionError):  # whoever asked has gone
+            with contextlib.suppress(ConnectionError):  # the client disconnected
                 self.end_headers()
                 self.wfile.write(body)
             return None
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing: it is asked every second."""
+            """Log nothing: there is a request every second."""
 
     health = ThreadingHTTPServer(("", HEALTH_PORT), Health)
     threading.Thread(target=health.serve_forever, daemon=True).start()
 
 
-def _relay(log: Path) -> None:
-    """Copy the log, which TorchServe's starter needs as a file, to stdout, where containers log; empty it when long.
+def _tail_log(log: Path) -> None:
+    """Copy the log file to stdout, where containers log; truncate it above 8 MiB.
 
-    What is written between the last read and the emptying, a few microseconds in 8 MiB, is lost.
+    Lines written between the last read and the truncation, a few microseconds, are lost.
     """
     with log.open("r+b", buffering=0) as file:
         while True:
@@ -169,14 +181,14 @@ def _relay(log: Path) -> None:
                 time.sleep(0.2)
 
 
-def _say(level: str, message: str) -> None:
+def _log(level: str, message: str) -> None:
     if os.environ.get("SERVING_LOG_FORMAT") == "json":
         print(json.dumps({"time": time.strftime("%FT%TZ", time.gmtime()), "level": level, "message": message}))
     else:
         print(f"{level}: {message}", flush=True)
 
 
-def _end(*_: object) -> NoReturn:
+def _stop(*_: object) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(0)

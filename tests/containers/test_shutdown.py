@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from serving.torchserve.supervisor import LOG, PROVEN_S
+from serving.torchserve.supervisor import LOG, MIN_UPTIME_S
 from tests.containers.conftest import docker, inspect
 from tests.support.load import RIGHT, Load
 from tests.support.polling import wait_for
@@ -59,7 +59,7 @@ def test_one_of_three_restarted_under_load_costs_nobody_anything(service, seven,
 def test_when_torchserve_dies_it_is_started_anew_in_its_container(service, seven, record_fault):
     torchserve = service.container("torchserve")
     restarts = inspect(torchserve)["RestartCount"]
-    time.sleep(PROVEN_S)
+    time.sleep(MIN_UPTIME_S)
     with Load(f"{service.url}/predictions/mnist", seven, rate=100) as load:
         time.sleep(1)
         docker("exec", torchserve, "python", "-c", KILL_JAVA)

@@ -34,10 +34,10 @@ class Versions:
         return docker("exec", self.torchserve, "python", "-m", "serving", *arguments, timeout_s=120)
 
     def start_canary(self, version, percent):
-        return self.serving("canary", f"model_store/mnist-{version}.mar", "--percent", str(percent))
+        return self.serving("canary", "start", f"model_store/mnist-{version}.mar", "--percent", str(percent))
 
     def set_share(self, percent):
-        return self.serving("canary", "--percent", str(percent))
+        return self.serving("canary", "set", "--percent", str(percent))
 
     def health(self):
         try:

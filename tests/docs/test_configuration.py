@@ -1,4 +1,4 @@
-"""The configuration is safe and says nothing twice."""
+"""config.properties keeps TorchServe on the loopback and loads nothing remote."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def run(faulty, capsys):
     """Run a command against the server; return its exit code and what it said was wrong."""
 
     def command(*arguments):
-        addresses = ["--inference", faulty.server.inference, "--management", faulty.server.management]
+        addresses = ["--inference-url", faulty.server.inference, "--management-url", faulty.server.management]
         code = main([*addresses, *arguments, "--model-store", str(faulty.server.store.folder)])
         return code, capsys.readouterr().err
 

@@ -91,7 +91,7 @@ def test_the_disk_of_the_log_is_full(on_disk, full, seven, record_fault):
 def test_the_disk_of_the_model_store_is_full(on_disk, archives, seven, tmp_path, capsys, record_fault):
     archive = of_version(archives / "mnist.mar", tmp_path / "mnist-2.0.mar", "2.0")
     server, store = on_disk.server, on_disk.server.store.folder
-    addresses = ["--inference", server.inference, "--management", server.management]
+    addresses = ["--inference-url", server.inference, "--management-url", server.management]
     files = sorted(store.iterdir())
     with Load(on_disk.url, seven, rate=100) as load:
         time.sleep(0.5)

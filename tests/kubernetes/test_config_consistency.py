@@ -9,6 +9,7 @@ import pytest
 import yaml
 from ts.model_server import load_properties
 
+import serving
 from serving.torchserve import supervisor
 
 DOCKERFILES = {"torchserve": "docker/Dockerfile", "gateway": "docker/gateway/Dockerfile"}
@@ -165,10 +166,9 @@ def test_kserve_scales_at_the_same_cpu(cpu, rendered):
     )
 
 
-def test_every_image_is_of_the_projects_version(root, rendered):
-    version = re.search(r'^version = "(.*)"', (root / "pyproject.toml").read_text(), re.MULTILINE)[1]
+def test_every_image_is_of_the_projects_version(rendered):
     images = set(re.findall(r"'image': '([^']*)'", str([m.all for m in rendered.values()])))
-    assert images == {f"mnist-{name}:{version}" for name in ("torchserve", "gateway", "training")}
+    assert images == {f"mnist-{name}:{serving.__version__}" for name in ("torchserve", "gateway", "training")}
 
 
 def test_on_a_gpu_it_asks_for_what_compose_asks(root, rendered):

@@ -1,4 +1,4 @@
-"""What only requests over HTTP need."""
+"""Fixtures of the tests over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is sent over HTTP, at any route, is answered in the contract's form, and no worker restarts."""
+"""Any request over HTTP, at any route, gets a response in the contract's form, and no worker restarts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ROUTES = (
 LETTERS = set(string.ascii_letters + string.digits + "/-;=")
 
 
-def sent(url, parts, headers):
+def send(url, parts, headers):
     """Post one part as the body, several as a form; only headers that HTTP can carry."""
     headers = {name: value for name, value in headers.items() if set(value) <= LETTERS}
     if set(parts) == {"body"}:
@@ -58,7 +58,7 @@ def test_any_request_is_answered_in_form(server):
     @settings(max_examples=80, deadline=None)
     @given(st.sampled_from(ROUTES), requests)
     def is_answered_in_form(route, request):
-        answer = sent(server.inference + route, *request)
+        answer = send(server.inference + route, *request)
         assert answer.status_code in (200, 400), answer.text
         if answer.headers["Content-Type"] == "application/x-npy":
             assert answer.content.startswith(b"\x93NUMPY")

@@ -1,4 +1,4 @@
-"""What /metrics says after known requests to the real TorchServe: exact increments."""
+"""/metrics of the real TorchServe counts known requests exactly."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import requests
 import yaml
 
+from common.http import direct_session
 from serving.client import Client
 from tests.support.assertions import npy, png
 
@@ -22,8 +22,7 @@ BLANK = np.full((60, 60), 255, np.uint8)
 
 def scraped(server):
     """Return each series' value, without its host's name."""
-    with requests.Session() as session:
-        session.trust_env = False
+    with direct_session() as session:
         lines = session.get(f"{server.environment['TS_METRICS_ADDRESS']}/metrics", timeout=10).text.splitlines()
     values = Counter()
     for line in lines:
@@ -49,7 +48,7 @@ def increments(server):
 
 
 def settled(server):
-    """Wait until what earlier tests asked for has been reported."""
+    """Wait until the requests of earlier tests have been reported."""
     last, now = None, scraped(server)
     while last is None or now["handler_batch_size_sum{" + MNIST + "}"] != last:
         last = now["handler_batch_size_sum{" + MNIST + "}"]
@@ -59,8 +58,7 @@ def settled(server):
 
 
 def post(server, body, content_type, path="/predictions/mnist"):
-    with requests.Session() as session:
-        session.trust_env = False
+    with direct_session() as session:
         return session.post(server.inference + path, data=body, headers={"Content-Type": content_type}, timeout=30)
 
 
@@ -78,13 +76,13 @@ def test_known_requests_are_counted_exactly(server, increments, test_images):
     assert post(server, b"{}", "application/json").status_code == 400
 
     change = increments(29)
-    assert {o: change[f'handler_requests_total{{{MNIST},outcome="{o}"}}'] for o in ("answered", "no_digit")} == {
-        "answered": 26, "no_digit": 1
+    assert {o: change[f'handler_requests_total{{{MNIST},outcome="{o}"}}'] for o in ("ok", "no_digit")} == {
+        "ok": 26, "no_digit": 1
     }  # fmt: skip
     assert change[f'handler_requests_total{{{MNIST},outcome="bad_request"}}'] == 2
     assert change[f'handler_requests_total{{{MNIST},outcome="failed"}}'] == 0
     for digit, count in Counter(digits).items():
-        assert change[f'handler_predictions_total{{{MNIST},digit="{digit}"}}'] == count
+        assert change[f'handler_predictions_total{{{MNIST},class="{digit}"}}'] == count
     assert change[f"handler_prediction_confidence_count{{{MNIST}}}"] == 225
     assert change[f"handler_prediction_confidence_sum{{{MNIST}}}"] == pytest.approx(sum(confidences), rel=1e-5)
     for bound in (0.5, 0.9, 0.99):
@@ -101,7 +99,7 @@ def test_stages_and_batches_agree(server, increments, seven):
     change = increments(5)
     batches = change[f"handler_batch_size_count{{{MNIST}}}"]
     assert batches == 5
-    for stage in ("read", "net", "render"):
+    for stage in ("preprocess", "inference", "postprocess"):
         assert change[f'handler_stage_duration_seconds_bucket{{{MNIST},stage="{stage}",le="+Inf"}}'] == batches
         assert 0 < change[f'handler_stage_duration_seconds_sum{{{MNIST},stage="{stage}"}}'] < WAIT_S
 
@@ -112,7 +110,7 @@ def test_health_checks_are_answered_and_not_counted_among_the_digits(server, inc
     assert post(server, png(test_images[1]), "image/png").json()["digit"] == 2
     change = increments(4)
     assert change[f"handler_prediction_confidence_count{{{MNIST}}}"] == 1
-    assert change[f'handler_predictions_total{{{MNIST},digit="2"}}'] == 1
+    assert change[f'handler_predictions_total{{{MNIST},class="2"}}'] == 1
 
 
 def test_every_declared_metric_is_there_and_no_other_model_hides_behind(server, root):
@@ -121,7 +119,7 @@ def test_every_declared_metric_is_there_and_no_other_model_hides_behind(server, 
     series = scraped(server)
     for metric in declared:
         assert any(re.match(metric["name"] + r"\{.*mnist", name) for name in series), metric["name"]
-    assert not any("predicted_digits" in name and "xor" in name for name in series)
+    assert not any("handler_predictions" in name and "xor" in name for name in series)
 
 
 def test_workers_say_when_they_start(server):

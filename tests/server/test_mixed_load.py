@@ -1,4 +1,4 @@
-"""A storm of requests, one in ten of them bad: the bad are refused, the good answered, nothing restarts."""
+"""Concurrent requests, one in ten of them bad: the bad get 400, the good a prediction, no worker restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line against the real server."""
+"""The command line, most of it against the real server."""
 
 from __future__ import annotations
 
@@ -12,54 +12,60 @@ pytestmark = pytest.mark.server
 
 
 @pytest.fixture
-def run(server, capsys):
-    """Run a command and return its exit code and what it printed."""
+def tsctl(server, capsys):
+    """Return a function that runs a command and returns its exit code, stdout and stderr."""
 
     def run_command(*arguments):
-        code = main(["--inference", server.inference, "--management", server.management, *arguments])
+        code = main(["--inference-url", server.inference, "--management-url", server.management, *arguments])
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 
     return run_command
 
 
-def test_predict_shows_the_digit_and_its_probabilities(run, root, monkeypatch):
+def test_predict_shows_the_digit_and_its_probabilities(tsctl, root, monkeypatch):
     monkeypatch.chdir(root)
-    code, out, _ = run("predict", "model/mnist/samples/7.png")
+    code, out, _ = tsctl("predict", "model/mnist/samples/7.png")
     assert code == 0
     assert "model/mnist/samples/7.png: 7 (" in out
     assert "█" in out
 
 
-def test_predict_json_is_json(run, root):
-    code, out, _ = run("predict", "--json", str(root / "model/mnist/samples/7.png"))
+def test_predict_json_is_json(tsctl, root):
+    code, out, _ = tsctl("predict", "--json", str(root / "model/mnist/samples/7.png"))
     assert (code, json.loads(out)["digit"]) == (0, 7)
 
 
-def test_explain_draws_a_map(run, root):
-    code, out, _ = run("explain", str(root / "model/mnist/samples/7.png"))
+def test_explain_draws_a_map(tsctl, root):
+    code, out, _ = tsctl("explain", str(root / "model/mnist/samples/7.png"))
     assert code == 0
     assert len(out.splitlines()) > 28
 
 
-def test_models_lists_both(run):
-    code, out, _ = run("models")
+def test_models_lists_both(tsctl):
+    code, out, _ = tsctl("models")
     assert code == 0
     assert "mnist" in out
     assert "xor" in out
-    assert [model["modelName"] for model in json.loads(run("models", "--json")[1])] == ["mnist", "xor"]
+    assert [model["modelName"] for model in json.loads(tsctl("models", "--json")[1])] == ["mnist", "xor"]
 
 
-def test_describe_tells_the_accuracy(run):
-    code, out, _ = run("describe")
+def test_describe_tells_the_accuracy(tsctl):
+    code, out, _ = tsctl("describe")
     assert code == 0
     assert "test_accuracy" in out
 
 
-def test_scale_changes_the_workers_of_a_model(run, client):
-    assert run("scale", "xor", "2")[0] == 0
+def test_describe_shows_each_property_once(tsctl):
+    _, out, _ = tsctl("describe")
+    assert "customizedMetadata" not in out
+    assert out.count("test_accuracy") == 1
+
+
+def test_scale_changes_the_workers_of_a_model(tsctl, client):
+    assert tsctl("scale", "xor", "2")[0] == 0
     assert len(client.describe("xor")["workers"]) == 2
-    assert run("scale", "xor", "1")[0] == 0
+    assert tsctl("scale", "xor", "1")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -71,8 +77,8 @@ def test_scale_changes_the_workers_of_a_model(run, client):
         (["register", "nobody.mar"], "error: there is no "),
     ],
 )
-def test_what_fails_is_one_sentence_and_exit_code_1(run, arguments, sentence):
-    code, out, err = run(*arguments)
+def test_what_fails_is_one_sentence_and_exit_code_1(tsctl, arguments, sentence):
+    code, out, err = tsctl(*arguments)
     assert (code, out) == (1, "")
     assert err.startswith(sentence)
     assert err.count("\n") == 1

@@ -1,9 +1,11 @@
-"""The client against the real server, and what it says when there is none."""
+"""The client with the real server, and its errors without one."""
 
 from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -68,9 +70,6 @@ def test_models_and_describe_tell_what_is_served(client):
 
 
 def test_a_model_is_registered_scaled_made_default_and_removed(client, seven, model_store, root):
-    import subprocess
-    import sys
-
     archive = [sys.executable, "-m", "training.archive", "mnist", "--version", "2.0", "--model-store"]
     subprocess.run([*archive, str(model_store / "second")], cwd=root, check=True, capture_output=True)
     shutil.move(model_store / "second/mnist.mar", model_store / "mnist-2.0.mar")

@@ -1,4 +1,4 @@
-"""What `make serve` has at port 8000: the page, the two routes that it asks, and nothing for anybody else."""
+"""The web server of the drawing page serves the page and two prediction routes, to this machine alone."""
 
 from __future__ import annotations
 
@@ -195,11 +195,11 @@ def test_a_port_that_is_taken_is_said_with_its_owner(nowhere):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with ui_server.running(nowhere, str(port)) as sentence:
-            assert f"port {port} of 127.0.0.1 cannot be had (process {os.getpid()}" in sentence
-            assert "choose another port with SERVING_UI_PORT" in sentence
+            assert f"port {port} of 127.0.0.1 is not available (process {os.getpid()}" in sentence
+            assert "with SERVING_UI_PORT" in sentence
 
 
 @pytest.mark.parametrize("port", ["x", "-1", "65536", "8000.0"])
 def test_what_is_no_port_is_said(nowhere, port):
     with ui_server.running(nowhere, port) as sentence:
-        assert sentence.startswith(f"The page to draw on is not there: '{port}' is no port; choose another")
+        assert sentence.startswith(f"The drawing page is not available: '{port}' is not a port number; choose a port")

@@ -1,4 +1,4 @@
-"""Constant load of one digit, a 7, and what became of every single request."""
+"""Constant load of one digit, a 7, with the outcome of every single request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from benchmarks.load.constant_rate import RIGHT, Asked, ConstantLoad, Outcome, http_request
 
 
-def judge(status: int, body: bytes) -> str:
+def check_digit(status: int, body: bytes) -> str:
     if status != 200:
         return str(status)
     return RIGHT if json.loads(body)["digit"] == 7 else "wrong"
@@ -18,12 +18,12 @@ def judge(status: int, body: bytes) -> str:
 class Load(ConstantLoad):
     """Posts a 7 to `url` `rate` times a second while the block runs; leaving it waits for the last answers.
 
-    `outcomes` counts "right", "wrong", the status of a refusal, and what is no answer.
+    `outcomes` counts "right", "wrong", the status of an error, and the exception where there is no response.
     """
 
     def __init__(self, url: str, body: bytes, rate: float = 500, timeout_s: float = 30) -> None:
         parts = urlsplit(url)
-        asked = Asked(http_request(parts.path, body, {"Content-Type": "image/png"}), judge)
+        asked = Asked(http_request(parts.path, body, {"Content-Type": "image/png"}), check_digit)
         super().__init__((parts.hostname or "", parts.port or 80), [asked], rate, timeout_s)
         self.all: list[Outcome] = []
 

@@ -1,4 +1,4 @@
-"""Waiting for what happens elsewhere."""
+"""Wait for a condition."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 
 def wait_for(condition: Callable[[], object], timeout_s: float = 30) -> None:
+    """Return once `condition` is true; fail after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline

@@ -17,5 +17,5 @@ def environment(port: int) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    command = [sys.executable, "-m", "serving", "start", "--log", os.environ["SCRATCH"] + "/torchserve.log"]
+    command = [sys.executable, "-m", "serving", "serve", "--log", os.environ["SCRATCH"] + "/torchserve.log"]
     os.execve(sys.executable, command, environment(int(sys.argv[1])))  # noqa: S606

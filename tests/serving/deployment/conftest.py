@@ -17,7 +17,7 @@ from tests.support.archives import of_version
 
 
 @pytest.fixture(scope="module")
-def environment(archives, tmp_path_factory):
+def deployment_environment(archives, tmp_path_factory):
     store = tmp_path_factory.mktemp("deployments")
     for name in ("mnist.mar", "xor.mar"):
         shutil.copy(archives / name, store)
@@ -25,27 +25,30 @@ def environment(archives, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def running(root, environment, tmp_path_factory):
+def deployment_server(root, deployment_environment, tmp_path_factory):
     """Run a server whose versions these tests change, one after the other."""
-    with TorchServe(root / "config.properties", tmp_path_factory.mktemp("log") / "log", environment) as server:
-        server.wait_ready()
-        yield server
+    log = tmp_path_factory.mktemp("log") / "log"
+    with TorchServe(root / "config.properties", log, deployment_environment) as started:
+        started.wait_ready()
+        yield started
 
 
 @pytest.fixture
-def client(running):
-    with Client(running.inference, running.management, is_probe=True) as client:  # as the commands do
-        yield client
+def deployment_client(deployment_server):
+    """Connect to that server as a probe, as the commands do."""
+    with Client(deployment_server.inference, deployment_server.management, is_probe=True) as connected:
+        yield connected
 
 
 @pytest.fixture
-def said():
+def messages():
+    """Collect the progress messages of `deployment`."""
     return []
 
 
 @pytest.fixture
-def deployment(client, running, said):
-    return Deployment(client, ModelStore(running.store.folder), said.append)
+def deployment(deployment_client, deployment_server, messages):
+    return Deployment(deployment_client, ModelStore(deployment_server.store.folder), messages.append)
 
 
 @pytest.fixture
@@ -53,21 +56,21 @@ def next_version(archives, deployment, tmp_path):
     """Return a function that makes an archive of the version after the one that serves."""
 
     def make(changes=None):
-        version = f"{int(deployment.serving_version().partition('.')[0]) + 1}.0"
-        (deployment.store.folder / f"mnist-{version}.mar").unlink(missing_ok=True)  # of a test before
+        version = f"{int(deployment.default_version().partition('.')[0]) + 1}.0"
+        (deployment.store.folder / f"mnist-{version}.mar").unlink(missing_ok=True)  # left by an earlier test
         return of_version(archives / "mnist.mar", tmp_path / f"mnist-{version}.mar", version, changes or {})
 
     return make
 
 
 @pytest.fixture
-def run(running, root):
-    """Return a function that starts a command in a process of its own."""
+def start_command(deployment_server, root):
+    """Return a function that starts a command of tsctl in a process of its own."""
 
     def start(*arguments):
-        addresses = ["--inference", running.inference, "--management", running.management]
-        command = [sys.executable, "-m", "serving", *addresses, *map(str, arguments)]
-        store = ["--model-store", str(running.store.folder)]
+        urls = ["--inference-url", deployment_server.inference, "--management-url", deployment_server.management]
+        command = [sys.executable, "-m", "serving", *urls, *map(str, arguments)]
+        store = ["--model-store", str(deployment_server.store.folder)]
         return subprocess.Popen([*command, *store], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     return start

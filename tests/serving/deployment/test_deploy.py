@@ -12,7 +12,7 @@ import requests
 
 from serving.client import Client
 from serving.deployment.archive_file import ArchiveError
-from serving.deployment.canary import Canary, announced
+from serving.deployment.canary import Canary, canary_status
 from serving.deployment.deploy import Deployment, DeploymentError
 from serving.torchserve.process import TorchServe
 from tests.support.archives import weights_that_mistake_each_digit_for_the_next
@@ -23,28 +23,30 @@ from tests.support.polling import wait_for
 pytestmark = pytest.mark.server
 
 
-def test_deployed_and_rolled_back_under_load_no_request_is_lost(deployment, running, client, next_version, seven, said):
-    with Load(f"{running.inference}/predictions/mnist", seven) as load:
+def test_deployed_and_rolled_back_under_load_no_request_is_lost(
+    deployment, deployment_server, deployment_client, next_version, seven, messages
+):
+    with Load(f"{deployment_server.inference}/predictions/mnist", seven) as load:
         deployment.deploy(next_version())
         assert deployment.versions() == ["2.0"]
         deployment.rollback()
         assert deployment.versions() == ["1.0"]
-    assert set(load.outcomes) == {RIGHT}, (load.outcomes, said)
+    assert set(load.outcomes) == {RIGHT}, (load.outcomes, messages)
     assert load.outcomes[RIGHT] > 100
-    assert len(client.describe()["workers"]) == 2
-    assert [line for line in said if "reads 19" in line or "reads 200" in line]
+    assert len(deployment_client.describe()["workers"]) == 2
+    assert [line for line in messages if "reads 19" in line or "reads 200" in line]
 
 
 def test_what_waits_at_a_version_is_answered_before_it_is_removed(
-    deployment, running, client, next_version, test_images
+    deployment, deployment_server, deployment_client, next_version, test_images
 ):
     store = deployment.store
-    client.register(store.keep(store.archive(shutil.copy(next_version(), store.folder))).path.name)
+    deployment_client.register(store.add(store.archive(shutil.copy(next_version(), store.folder))).path.name)
     with ThreadPoolExecutor(40) as pool:
-        url, body = f"{running.inference}/explanations/mnist/2.0", npy(test_images[:50])
+        url, body = f"{deployment_server.inference}/explanations/mnist/2.0", npy(test_images[:50])
         headers = {"Content-Type": "application/x-npy"}
         asked = [pool.submit(requests.post, url, body, headers=headers, timeout=60) for _ in range(40)]
-        wait_for(lambda: client.describe("mnist", "2.0")["jobQueueStatus"]["pendingRequests"] > 5)
+        wait_for(lambda: deployment_client.describe("mnist", "2.0")["jobQueueStatus"]["pendingRequests"] > 5)
         deployment.remove("2.0")
         assert all(answer.done() for answer in asked)
         assert [answer.result().status_code for answer in asked] == [200] * 40
@@ -54,15 +56,17 @@ def test_what_waits_at_a_version_is_answered_before_it_is_removed(
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"mnist_handler.py": b"import nobody_has_this\n"}, "a worker of mnist 2.0 ended while it started"),
+        ({"handler.py": b"import nobody_has_this\n"}, "a worker of mnist 2.0 ended while it started"),
         ({"mnist.pt": b"no weights"}, "a worker of mnist 2.0 ended while it started"),
         (weights_that_mistake_each_digit_for_the_next, "2.0 reads 0 of 200 golden digits right, fewer than 194"),
     ],
 )
-def test_a_version_that_is_no_good_is_taken_back(deployment, archives, next_version, running, changes, sentence, seven):
+def test_a_version_that_is_no_good_is_unregistered(
+    deployment, archives, next_version, deployment_server, changes, sentence, seven
+):
     if callable(changes):
         changes = {"mnist.pt": changes(archives / "mnist.mar")}
-    with Load(f"{running.inference}/predictions/mnist", seven, rate=100) as load:
+    with Load(f"{deployment_server.inference}/predictions/mnist", seven, rate=100) as load:
         with pytest.raises(DeploymentError, match=rf"^{sentence}.*so 1\.0 serves on$"):
             deployment.deploy(next_version(changes))
     assert set(load.outcomes) == {RIGHT}
@@ -73,7 +77,7 @@ def test_what_is_no_archive_of_the_model_is_refused(deployment, archives, tmp_pa
     (tmp_path / "cut.mar").write_bytes((archives / "mnist.mar").read_bytes()[:10_000])
     with pytest.raises(ArchiveError, match=r"cut\.mar is not a model archive"):
         deployment.deploy(tmp_path / "cut.mar")
-    with pytest.raises(DeploymentError, match="holds xor, and golden digits are there for mnist alone"):
+    with pytest.raises(DeploymentError, match="holds xor, and only mnist has a golden set"):
         deployment.deploy(archives / "xor.mar")
     with pytest.raises(DeploymentError, match=r"1\.0 serves already; a new archive needs a new version"):
         deployment.deploy(archives / "mnist.mar")
@@ -86,9 +90,9 @@ def test_another_archive_of_a_version_that_was_kept_is_refused(deployment, next_
         deployment.deploy(archive)
 
 
-def test_a_second_deployment_at_once_is_refused(deployment, run, next_version):
-    with deployment.store.locked():
-        second = run("deploy", next_version())
+def test_a_second_deployment_at_once_is_refused(deployment, start_command, next_version):
+    with deployment.store.lock():
+        second = start_command("deploy", next_version())
         out, error = second.communicate(timeout=60)
     assert (second.returncode, out) == (1, "")
     assert "error: another deployment to " in error
@@ -96,8 +100,8 @@ def test_a_second_deployment_at_once_is_refused(deployment, run, next_version):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_leaves_the_old_version(deployment, run, next_version, how):
-    interrupted = run("deploy", next_version())
+def test_interrupted_it_leaves_the_old_version(deployment, start_command, next_version, how):
+    interrupted = start_command("deploy", next_version())
     wait_for(lambda: len(deployment.versions()) == 2)
     interrupted.send_signal(how)
     out, _ = interrupted.communicate(timeout=60)
@@ -105,19 +109,21 @@ def test_interrupted_it_leaves_the_old_version(deployment, run, next_version, ho
     assert deployment.versions() == ["1.0"]
 
 
-def test_killed_it_leaves_the_old_version_and_the_same_command_again_succeeds(deployment, run, next_version, client):
+def test_killed_it_leaves_the_old_version_and_the_same_command_again_succeeds(
+    deployment, start_command, next_version, deployment_client
+):
     archive = next_version()
-    killed = run("deploy", archive)
+    killed = start_command("deploy", archive)
     wait_for(lambda: len(deployment.versions()) == 2)
     killed.kill()
     killed.communicate()
-    assert deployment.serving_version() == "1.0"
-    again = run("deploy", archive)
+    assert deployment.default_version() == "1.0"
+    again = start_command("deploy", archive)
     out, error = again.communicate(timeout=120)
     assert again.returncode == 0, error
     assert "`rollback` brings 1.0 back" in out
     assert deployment.versions() == ["2.0"]
-    assert client.predict("model/mnist/samples/7.png").digit == 7
+    assert deployment_client.predict("model/mnist/samples/7.png").digit == 7
 
 
 def test_where_it_cannot_be_remembered_the_old_version_serves(deployment, next_version, monkeypatch):
@@ -140,30 +146,32 @@ def test_no_way_back_is_noticed_before_anything_happens(deployment, next_version
     kept.write_bytes(content)
 
 
-def test_a_registration_does_not_stop_the_answers(deployment, running, client, next_version, seven):
+def test_a_registration_does_not_stop_the_answers(
+    deployment, deployment_server, deployment_client, next_version, seven
+):
     """TorchServe waits for workers in the thread that reads and writes for all clients, when it is asked to wait."""
-    archive = deployment.store.keep(deployment.store.archive(shutil.copy(next_version(), deployment.store.folder)))
+    archive = deployment.store.add(deployment.store.archive(shutil.copy(next_version(), deployment.store.folder)))
     began = time.monotonic()
-    with Load(f"{running.inference}/predictions/mnist", seven, rate=100) as load:
-        client.register(archive.path.name)
+    with Load(f"{deployment_server.inference}/predictions/mnist", seven, rate=100) as load:
+        deployment_client.register(archive.path.name)
         took_s = time.monotonic() - began
-    client.unregister("mnist", archive.version)
+    deployment_client.unregister("mnist", archive.version)
     assert set(load.outcomes) == {RIGHT}
     assert max(outcome.took_s for outcome in load.all) < took_s / 2
 
 
 def test_what_was_deployed_comes_back_after_a_restart_and_so_does_a_canary(
-    deployment, running, environment, root, next_version, tmp_path
+    deployment, deployment_server, deployment_environment, root, next_version, tmp_path
 ):
     """Last in this file: it ends the server."""
     Canary(deployment).start(next_version(), 10)
-    running.stop()
-    with TorchServe(root / "config.properties", tmp_path / "log", environment) as restarted:
+    deployment_server.stop()
+    with TorchServe(root / "config.properties", tmp_path / "log", deployment_environment) as restarted:
         restarted.wait_ready()
         assert restarted.deployed == ["mnist-2.0.mar", "mnist-3.0.mar"]
         with Client(restarted.inference, restarted.management) as client:
             assert client.describe()["modelVersion"] == "2.0"
-            assert announced(restarted.store, client) == {"canary": {"version": "3.0", "percent": 10}}
+            assert canary_status(restarted.store, client) == {"canary": {"version": "3.0", "percent": 10}}
             deployment = Deployment(client, restarted.store, lambda _: None)
             Canary(deployment).abort()
             deployment.rollback()

@@ -1,4 +1,4 @@
-"""An archive is fetched whole and as its digest says, or not at all; the server is a real one that breaks as told."""
+"""An archive is downloaded completely and with the right digest, or not at all, from a server that fails on demand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from serving.deployment.archive_file import ArchiveError
-from serving.deployment.fetch_archive import TRIES, FetchError, fetch, main
+from serving.deployment.fetch_archive import MAX_ATTEMPTS, FetchError, fetch, main
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -37,7 +37,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(archives):
+def file_server(archives):
     with Server((archives / "mnist.mar").read_bytes()) as listening:
         threading.Thread(target=listening.serve_forever, args=(0.01,)).start()
         yield listening
@@ -45,8 +45,8 @@ def server(archives):
 
 
 @pytest.fixture
-def digest(server):
-    return hashlib.sha256(server.content).hexdigest()
+def digest(file_server):
+    return hashlib.sha256(file_server.content).hexdigest()
 
 
 @pytest.fixture
@@ -54,56 +54,56 @@ def target(tmp_path):
     return tmp_path / "mnist.mar"
 
 
-def test_the_right_archive_is_fetched_and_not_again(server, digest, target, capsys):
+def test_the_right_archive_is_fetched_and_not_again(file_server, digest, target, capsys):
     for _ in range(2):
-        assert main([server.url, digest, str(target)]) == 0
-        assert capsys.readouterr().out == f"{target} is mnist 1.0, {len(server.content):,} bytes\n"
-    assert target.read_bytes() == server.content
-    assert server.asked == 1
+        assert main([file_server.url, digest, str(target)]) == 0
+        assert capsys.readouterr().out == f"{target} is mnist 1.0, {len(file_server.content):,} bytes\n"
+    assert target.read_bytes() == file_server.content
+    assert file_server.asked == 1
 
 
-def test_another_archive_than_the_digest_names_is_refused_and_what_was_there_stays(server, digest, target, capsys):
+def test_another_archive_than_the_digest_names_is_refused_and_what_was_there_stays(file_server, digest, target, capsys):
     target.write_bytes(b"old")
-    assert main([server.url, "0" * 64, str(target)]) == 1
-    assert f"{server.url} has the SHA-256 {digest}, not {'0' * 64}" in capsys.readouterr().err
+    assert main([file_server.url, "0" * 64, str(target)]) == 1
+    assert f"{file_server.url} has the SHA-256 {digest}, not {'0' * 64}" in capsys.readouterr().err
     assert [path.read_bytes() for path in target.parent.iterdir()] == [b"old"]
-    assert server.asked == 1
+    assert file_server.asked == 1
 
 
-def test_what_was_cut_off_or_failed_for_now_is_fetched_anew(server, digest, target, capsys):
-    server.failures = ["cut", 503, "cut"]
-    assert fetch(server.url, digest, target, pause_s=0).version == "1.0"
-    assert target.read_bytes() == server.content
-    assert server.asked == 4
-    assert "HTTP 503 at try 2 of 5" in capsys.readouterr().err
+def test_what_was_cut_off_or_failed_for_now_is_fetched_anew(file_server, digest, target, capsys):
+    file_server.failures = ["cut", 503, "cut"]
+    assert fetch(file_server.url, digest, target, backoff_s=0).version == "1.0"
+    assert target.read_bytes() == file_server.content
+    assert file_server.asked == 4
+    assert "HTTP 503 at attempt 2 of 5" in capsys.readouterr().err
 
 
-def test_an_archive_that_is_not_there_is_not_asked_for_again(server, digest, target):
-    server.failures = [404] * 9
-    with pytest.raises(FetchError, match=r"\(HTTP 404\); name an archive that is there"):
-        fetch(server.url, digest, target)
-    assert server.asked == 1
+def test_an_archive_that_is_not_there_is_not_asked_for_again(file_server, digest, target):
+    file_server.failures = [404] * 9
+    with pytest.raises(FetchError, match=r"\(HTTP 404\); check the URL"):
+        fetch(file_server.url, digest, target)
+    assert file_server.asked == 1
 
 
-def test_a_server_that_always_fails_is_given_up_and_nothing_is_left(server, digest, target):
-    server.failures = ["cut"] * 9
-    with pytest.raises(FetchError, match=f"could not be fetched in {TRIES} tries"):
-        fetch(server.url, digest, target, pause_s=0)
-    assert server.asked == TRIES
+def test_a_server_that_always_fails_is_given_up_and_nothing_is_left(file_server, digest, target):
+    file_server.failures = ["cut"] * 9
+    with pytest.raises(FetchError, match=f"could not be downloaded in {MAX_ATTEMPTS} attempts"):
+        fetch(file_server.url, digest, target, backoff_s=0)
+    assert file_server.asked == MAX_ATTEMPTS
     assert list(target.parent.iterdir()) == []
 
 
 def test_a_server_that_is_not_there_is_named(target):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/mnist.mar"
-    with pytest.raises(FetchError, match=r"\(ConnectionError\); is its server up"):
-        fetch(url, "0" * 64, target, pause_s=0)
+    with pytest.raises(FetchError, match=r"\(ConnectionError\); is its server reachable"):
+        fetch(url, "0" * 64, target, backoff_s=0)
 
 
-def test_what_is_no_archive_is_refused_though_its_digest_is_right(server, target):
-    server.content = b"<html>please log in</html>"
+def test_what_is_no_archive_is_refused_though_its_digest_is_right(file_server, target):
+    file_server.content = b"<html>please log in</html>"
     with pytest.raises(ArchiveError, match="not a model archive"):
-        fetch(server.url, hashlib.sha256(server.content).hexdigest(), target)
+        fetch(file_server.url, hashlib.sha256(file_server.content).hexdigest(), target)
     assert list(target.parent.iterdir()) == []
 
 

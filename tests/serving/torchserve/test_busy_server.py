@@ -1,4 +1,4 @@
-"""A full queue is tried again, a bounded number of times. No real queue fills up on demand, so a stand-in answers."""
+"""The client retries a full queue a bounded number of times. A stand-in answers, whose queue is full on demand."""
 
 from __future__ import annotations
 

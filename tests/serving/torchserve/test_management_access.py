@@ -1,4 +1,4 @@
-"""The management API loads nothing but what lies in the model store: no address, no path, no name leads elsewhere."""
+"""The management API loads archives of the model store alone: no address, path or name leads elsewhere."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMES = ("../../x", "..%2f..%2fx", "/etc/x", "x\0y", "x/../../y", "a\r\nb", "..\
 
 
 class Listener:
-    """A web server's place, which counts who comes."""
+    """A listener that counts its connections."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -83,7 +83,7 @@ def ask(management, method, path):
 
 
 def state(management, folder):
-    """What is registered, and which files there are but for the server's own sockets and logs."""
+    """Return the registered models, and the files other than the server's sockets and logs."""
     listed = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     return ask(management, "GET", "/models"), {path for path in listed if not path.startswith("log/")}
 

@@ -1,4 +1,4 @@
-"""Starting and stopping TorchServe: what `make serve` does, and what it says when it cannot."""
+"""Start and stop TorchServe with `tsctl serve`; each failure is one sentence."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ pytestmark = pytest.mark.server
 
 
 @pytest.fixture
-def environment(model_store):
+def server_environment(model_store):
     return {**environment_of_free_ports(), "TS_MODEL_STORE": str(model_store)}
 
 
 @pytest.fixture
-def one_worker(environment, archives, tmp_path):
+def one_worker(server_environment, archives, tmp_path):
     """Return an environment in which a server starts fast: XOR alone."""
     shutil.copy(archives / "xor.mar", tmp_path)
-    return {**environment, "TS_MODEL_STORE": str(tmp_path), "TS_LOAD_MODELS": "xor.mar"}
+    return {**server_environment, "TS_MODEL_STORE": str(tmp_path), "TS_LOAD_MODELS": "xor.mar"}
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_until_a_signal_and_leaves_nothing(root, environment, http, tmp_path, how):
+def test_the_command_serves_until_a_signal_and_leaves_nothing(root, server_environment, http, tmp_path, how):
     temporary = tmp_path / "t"
     temporary.mkdir()
-    command = [sys.executable, "-m", "serving", "start", "--log", str(tmp_path / "torchserve.log")]
-    environment = {**environment, "TMPDIR": str(temporary)}
+    command = [sys.executable, "-m", "serving", "serve", "--log", str(tmp_path / "torchserve.log")]
+    environment = {**server_environment, "TMPDIR": str(temporary)}
     with subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline()
@@ -62,52 +62,55 @@ def test_the_command_serves_until_a_signal_and_leaves_nothing(root, environment,
 
 
 def test_the_command_ends_with_an_error_when_torchserve_dies(root, one_worker, tmp_path):
-    with TorchServe(root / "config.properties", tmp_path / "log", one_worker) as running:
-        running.wait_ready()
-        os.kill(running.process.pid, signal.SIGKILL)
-        assert running.wait() == -signal.SIGKILL
+    with TorchServe(root / "config.properties", tmp_path / "log", one_worker) as started:
+        started.wait_ready()
+        os.kill(started.process.pid, signal.SIGKILL)
+        assert started.wait() == -signal.SIGKILL
 
 
 def test_torchserve_that_died_is_started_anew_whatever_its_log_said_before(root, one_worker, tmp_path):
-    with TorchServe(root / "config.properties", tmp_path / "log", one_worker) as running:
-        running.wait_ready()
-        with running.log.open("a") as log:
+    with TorchServe(root / "config.properties", tmp_path / "log", one_worker) as started:
+        started.wait_ready()
+        with started.log.open("a") as log:
             log.write("W-9000-xor_1.0 MODEL_LOG - Traceback \nW-9000-xor_1.0 MODEL_LOG - ValueError: long ago\n")
-        os.kill(running.process.pid, signal.SIGKILL)
-        running.wait()
-        running.restart()
-        running.wait_ready()
-        with Client(running.inference, running.management) as client:
+        os.kill(started.process.pid, signal.SIGKILL)
+        started.wait()
+        started.restart()
+        started.wait_ready()
+        with Client(started.inference, started.management) as client:
             assert client.describe("xor")["workers"][0]["status"] == "READY"
 
 
-def test_a_port_that_is_taken_is_named_with_its_owner(root, environment, tmp_path):
-    port = int(environment["TS_MANAGEMENT_ADDRESS"].rpartition(":")[2])
+def test_a_port_that_is_taken_is_named_with_its_owner(root, server_environment, tmp_path):
+    port = int(server_environment["TS_MANAGEMENT_ADDRESS"].rpartition(":")[2])
     with socket.create_server(("127.0.0.1", port)):
-        with pytest.raises(ServerError) as error, TorchServe(root / "config.properties", tmp_path / "log", environment):
+        with (
+            pytest.raises(ServerError) as error,
+            TorchServe(root / "config.properties", tmp_path / "log", server_environment),
+        ):
             pass
-    assert f"port {port} of 127.0.0.1 cannot be had (process {os.getpid()}" in str(error.value)
+    assert f"port {port} of 127.0.0.1 is not available (process {os.getpid()}" in str(error.value)
     assert "TS_MANAGEMENT_ADDRESS" in str(error.value)
 
 
-def test_too_little_memory_is_said_before_anything_starts(root, environment, tmp_path, monkeypatch):
-    monkeypatch.setattr(preflight, "MEMORY_NEEDED_MB", 10**9)
+def test_too_little_memory_is_said_before_anything_starts(root, server_environment, tmp_path, monkeypatch):
+    monkeypatch.setattr(preflight, "REQUIRED_MEMORY_MB", 10**9)
     with pytest.raises(ServerError, match="MB of memory are free, and TorchServe"):
-        TorchServe(root / "config.properties", tmp_path / "log", environment).__enter__()
+        TorchServe(root / "config.properties", tmp_path / "log", server_environment).__enter__()
 
 
-def test_a_missing_archive_is_said_with_the_remedy(root, environment, tmp_path):
+def test_a_missing_archive_is_said_with_the_remedy(root, server_environment, tmp_path):
     with pytest.raises(ServerError, match=r"there is no .*mnist\.mar; build it with `make archive`"):
         TorchServe(
-            root / "config.properties", tmp_path / "log", {**environment, "TS_MODEL_STORE": "/nowhere"}
+            root / "config.properties", tmp_path / "log", {**server_environment, "TS_MODEL_STORE": "/nowhere"}
         ).__enter__()
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"xor_handler.py": b"import nobody_has_this\nclass H:\n    def handle(self): pass\n"}, "nobody_has_this"),
-        ({"xor_handler.py": b"class A:\n    pass\n\n\nclass B:\n    pass\n"}, "Expected only one class"),
+        ({"handler.py": b"import nobody_has_this\nclass H:\n    def handle(self): pass\n"}, "nobody_has_this"),
+        ({"handler.py": b"class A:\n    pass\n\n\nclass B:\n    pass\n"}, "Expected only one class"),
         ({"xor.pt": b"no weights"}, "Error"),
     ],
 )
@@ -116,8 +119,8 @@ def test_a_worker_that_cannot_load_is_reported_with_its_own_error(
 ):
     with_changed(archives / "xor.mar", tmp_path / "xor.mar", changes)
     with pytest.raises(ServerError, match="cannot load its models") as error:
-        with TorchServe(root / "config.properties", tmp_path / "log", one_worker) as running:
-            running.wait_ready()
+        with TorchServe(root / "config.properties", tmp_path / "log", one_worker) as started:
+            started.wait_ready()
     assert reason in str(error.value)
     assert "worker process died" not in str(error.value)
 
@@ -125,13 +128,13 @@ def test_a_worker_that_cannot_load_is_reported_with_its_own_error(
 def test_an_archive_that_is_no_archive_is_reported(root, one_worker, tmp_path):
     (tmp_path / "xor.mar").write_bytes(io.BytesIO(b"no zip").read())
     with pytest.raises(ServerError, match=r"xor\.mar|manifest|[Aa]rchive"):
-        with TorchServe(root / "config.properties", tmp_path / "log", one_worker) as running:
-            running.wait_ready(timeout_s=30)
+        with TorchServe(root / "config.properties", tmp_path / "log", one_worker) as started:
+            started.wait_ready(timeout_s=30)
 
 
 def test_a_server_in_a_folder_with_a_space_in_its_name_serves(root, one_worker, tmp_path):
     folder = tmp_path / "a folder"
     folder.mkdir()
     shutil.copy(root / "config.properties", folder)
-    with TorchServe(folder / "config.properties", folder / "log", one_worker) as running:
-        running.wait_ready()
+    with TorchServe(folder / "config.properties", folder / "log", one_worker) as started:
+        started.wait_ready()

@@ -1,8 +1,8 @@
-"""What is read out of TorchServe's log."""
+"""The reason of a failed start is found in TorchServe's log."""
 
 from __future__ import annotations
 
-from serving.torchserve.startup_errors import why_not_loaded
+from serving.torchserve.startup_errors import load_error
 
 OF_A_THREAD = """\
 W-9000-mnist_1.0-stderr MODEL_LOG - Exception in thread metrics:
@@ -20,8 +20,8 @@ W-9001-mnist_1.0-stderr MODEL_LOG - ValueError: no weights
 
 
 def test_a_model_is_not_loaded_for_the_error_that_ended_its_worker():
-    assert why_not_loaded(OF_A_THREAD + OF_A_WORKER) == "ValueError: no weights"
+    assert load_error(OF_A_THREAD + OF_A_WORKER) == "ValueError: no weights"
 
 
 def test_a_thread_that_ends_is_no_reason():
-    assert why_not_loaded(OF_A_THREAD) is None
+    assert load_error(OF_A_THREAD) is None
