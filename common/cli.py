@@ -1,4 +1,4 @@
-"""What the command lines of this package do alike: check numbers, fail in one sentence, take Ctrl-C politely."""
+"""Shared by the command lines: a parser with examples, argument types, and errors as one sentence."""
 
 from __future__ import annotations
 
@@ -12,25 +12,34 @@ from contextlib import contextmanager
 
 
 class UserError(Exception):
-    """One sentence for the person at the terminal: what went wrong and what mends it."""
+    """An error that the user can mend; its message is one sentence that says how."""
+
+
+def parser_with_examples(description: str, *examples: str) -> argparse.ArgumentParser:
+    """Return a parser whose --help ends with `examples`, one command a line."""
+    return argparse.ArgumentParser(
+        description=description,
+        epilog="\n  ".join(["examples:", *examples]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 @contextmanager
 def exit_on_error(if_interrupted: str) -> Iterator[None]:
-    """Leave with one sentence on stderr instead of a traceback: exit code 1 on failure, 130 on Ctrl-C."""
+    """Print a UserError or OSError as one sentence on stderr and exit with 1; exit with 130 on Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with SIGINT ignored
     try:
         yield
     except UserError as error:
-        _leave(f"error: {error}", code=1)
+        _exit(f"error: {error}", code=1)
     except OSError as error:
         if error.filename is None:
             raise
-        _leave(f"error: {error.filename}: {error.strerror}; name a place that you may read and write", code=1)
+        _exit(f"error: {error.filename}: {error.strerror}; name a place that you may read and write", code=1)
     except KeyboardInterrupt:
-        if os.environ.get("RANK", "0") != "0":  # torchrun interrupts all its processes; the first one speaks
+        if os.environ.get("RANK", "0") != "0":  # torchrun interrupts every process; rank 0 prints the sentence
             sys.exit(130)
-        _leave(f"\ninterrupted: {if_interrupted}", code=130)
+        _exit(f"\ninterrupted: {if_interrupted}", code=130)
 
 
 def positive_int(text: str) -> int:
@@ -53,7 +62,7 @@ def fraction(text: str) -> float:
     return number
 
 
-def strength(text: str) -> float:
+def augment_strength(text: str) -> float:
     number = _float(text)
     if not 0 <= number <= 10:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 10")
@@ -70,9 +79,9 @@ def _float(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        return math.nan  # which is in no range
+        return math.nan  # outside every range
 
 
-def _leave(sentence: str, code: int) -> None:
+def _exit(sentence: str, code: int) -> None:
     print(sentence, file=sys.stderr)
     sys.exit(code)

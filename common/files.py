@@ -1,4 +1,4 @@
-"""Files that are whole or not there at all, and their hashes."""
+"""Write files atomically, and hash them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def sha256(content: bytes) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace `path`, creating its folders: whoever reads it finds the old content or the new, never a part."""
+    """Replace `path` and create its folders; a reader finds the old content or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:

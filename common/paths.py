@@ -1,4 +1,4 @@
-"""Where the repository's own folders are."""
+"""The paths of the repository's folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the pictures of this package become PNGs, all in one style."""
+"""Render figures as PNG files in the project's style."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from matplotlib.figure import Figure
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in the project's style, without a screen."""
+    """Use the project's style, and a backend that needs no display."""
     mpl.use("agg")
     with plt.style.context(Path(__file__).with_suffix(".mplstyle")):
         yield
 
 
-def png_of(figure: Figure) -> bytes:
-    """Render `figure` and close it; the same figure gives the same bytes."""
+def to_png(figure: Figure) -> bytes:
+    """Return `figure` as a PNG and close it; equal figures give equal bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     plt.close(figure)

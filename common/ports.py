@@ -1,4 +1,4 @@
-"""Ports for servers that are started for a while."""
+"""Find free ports for servers that a test or a benchmark starts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FIRST, LAST = 20_000, 32_000
 
 
 def free_ports(count: int) -> int:
-    """The first of `count` ports in a row that nobody has."""
+    """Return the first of `count` consecutive ports that are free."""
     while True:
         first = random.randint(FIRST, LAST)  # noqa: S311 - only to keep out of each other's way
         try:

@@ -3,13 +3,14 @@
     python -m training.archive mnist          # model_store/mnist.mar
     python -m training.archive mnist --version 2.0 --file mnist-2.0.mar
 
-The same inputs give the same bytes, whenever and wherever they are packed.
+A model is a folder model/NAME with net.py; training/NAME/model.py checks its weights and handlers/NAME serves it.
+Archives are reproducible: equal inputs give equal bytes on every machine.
 """
 
 from __future__ import annotations
 
-import argparse
 import ast
+import importlib
 import io
 import json
 import os
@@ -19,10 +20,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.cli import UserError, exit_on_error, fraction
+from common.cli import UserError, exit_on_error, fraction, parser_with_examples
 from common.files import write_atomically
 from common.paths import ROOT
 from training import weights
@@ -33,13 +35,13 @@ MANIFEST = "MAR-INF/MANIFEST.json"
 
 
 class ArchiveError(UserError):
-    """These inputs must not, or can't, become an archive."""
+    """The weights or the handler are unfit for an archive."""
 
 
 def archive(name: str, weights_path: Path, version: str, min_accuracy: float) -> bytes:
     """Pack the model `name`, one of `MODELS`, and return the archive.
 
-    Raises ArchiveError when a source is unfit or the recorded accuracy is below `min_accuracy` (0–1), WeightsError
+    Raises ArchiveError when the recorded accuracy is below `min_accuracy` (0–1) or the handler is unfit, WeightsError
     when the weights are missing, broken, not those of their report, or do not fit the net.
     """
     _check_weights(name, weights_path, min_accuracy)
@@ -52,32 +54,27 @@ def archive(name: str, weights_path: Path, version: str, min_accuracy: float) ->
         shutil.copyfile(weights_path, parts / f"{name}.pt")
         shutil.copyfile(handler, parts / "handler.py")
         shutil.copyfile(ROOT / "model" / name / "model-config.yaml", parts / "model-config.yaml")
-        return _reproducible(_pack(name, version, Path(folder)))
+        return _make_reproducible(_pack(name, version, Path(folder)))
 
 
 def _check_weights(name: str, weights_path: Path, min_accuracy: float) -> None:
     report = weights.load_report(weights_path)
     if "test" not in report:
-        raise ArchiveError(f"{weights_path} was trained to choose, with --validate: train without it")
+        raise ArchiveError(f"{weights_path} was trained with --validation-split, for choosing: train without it")
     accuracy = report["test"]["accuracy"]
     if accuracy < min_accuracy:
         raise ArchiveError(
             f"{weights_path} got {accuracy:.2%} of the test right, less than {min_accuracy:.2%}: "
             "train better weights or lower --min-accuracy"
         )
-    state = weights.load_state(weights_path)
-    if name == "mnist":
-        weights.mnist_net(state)
-    else:
-        weights.xor_net(state)
+    importlib.import_module(f"training.{name}.model").build_model(weights.load_state(weights_path))
 
 
 def copy_packages(name: str, target: Path) -> None:
-    """Copy the packages that a worker of the model `name` imports to `target`: its own folders and the generic code.
+    """Copy the packages that a worker of the model `name` imports to `target`: generic code and the model's folders.
 
-    torch-model-archiver copies the folders in a folder of extra files, and TorchServe puts the unpacked archive on the
-    worker's PYTHONPATH. The handler's own module is left out: it stands at the top of the archive, where TorchServe
-    looks for it.
+    torch-model-archiver copies sub-folders of a folder of extra files, and TorchServe puts the unpacked archive on the
+    worker's PYTHONPATH. The handler's module is left out: TorchServe loads it from the top of the archive.
     """
     others = {ROOT / package / model for package in PACKAGES for model in MODELS if model != name}
     for package in PACKAGES:
@@ -89,7 +86,7 @@ def copy_packages(name: str, target: Path) -> None:
 
 
 def _check_one_class(module: Path) -> None:
-    """TorchServe loads the one class of a handler's module, and fails where there are more."""
+    """Raise ArchiveError unless `module` defines one class: TorchServe fails on a handler module with more."""
     classes = [node.name for node in ast.parse(module.read_bytes()).body if isinstance(node, ast.ClassDef)]
     if len(classes) != 1:
         found = ", ".join(classes) or "none"
@@ -97,7 +94,7 @@ def _check_one_class(module: Path) -> None:
 
 
 def _pack(name: str, version: str, folder: Path) -> Path:
-    """Run torch-model-archiver in `folder` on copies with relative names: no path of this machine gets into it."""
+    """Run torch-model-archiver on relative paths in `folder`, so that no path of this machine gets into the archive."""
     options = {
         "--model-name": name,
         "--version": version,
@@ -110,7 +107,7 @@ def _pack(name: str, version: str, folder: Path) -> Path:
     packing = subprocess.run(
         [sys.executable, "-m", "model_archiver.model_packaging", *(part for pair in options.items() for part in pair)],
         cwd=folder,
-        env={**os.environ, "TMPDIR": str(folder)},  # where it empties a folder of the model's name before it begins
+        env={**os.environ, "TMPDIR": str(folder)},  # the archiver empties a folder of the model's name there
         capture_output=True,
         text=True,
     )
@@ -120,36 +117,44 @@ def _pack(name: str, version: str, folder: Path) -> Path:
     return folder / f"{name}.mar"
 
 
-def _reproducible(mar: Path) -> bytes:
-    """Write `mar` anew with sorted names, constant times and permissions, and stored: no zlib's choices are in it."""
+def _make_reproducible(mar: Path) -> bytes:
+    """Return `mar` rewritten without compression, with sorted names and constant times and permissions."""
     content = io.BytesIO()
     with zipfile.ZipFile(mar) as packed, zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as plain:
         for file in sorted(packed.namelist()):
-            member = zipfile.ZipInfo(file)  # dated 1980-01-01, the earliest that a zip can hold
+            member = zipfile.ZipInfo(file)  # its default date is 1980-01-01, the earliest in a zip
             member.external_attr = 0o644 << 16
-            member.create_system = 3  # Unix, also when packed elsewhere
-            plain.writestr(member, _undated(packed.read(file)) if file == MANIFEST else packed.read(file))
+            member.create_system = 3  # Unix, on every system
+            plain.writestr(member, _remove_date(packed.read(file)) if file == MANIFEST else packed.read(file))
     return content.getvalue()
 
 
-def _undated(manifest: bytes) -> bytes:
+def _remove_date(manifest: bytes) -> bytes:
     return json.dumps({**json.loads(manifest), "createdOn": "01/01/1980 00:00:00"}, indent=2).encode()
 
 
 def _version(text: str) -> str:
     if not re.fullmatch(r"\d+(\.\d+)*", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a version such as 1.0")
+        raise ArgumentTypeError(f"{text!r} is not a version such as 1.0")
     return text
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Pack a model for TorchServe.")
-    parser.add_argument("name", choices=MODELS)
+    parser = parser_with_examples(
+        "Pack a model into an archive for TorchServe.",
+        "python -m training.archive mnist",
+        "python -m training.archive mnist --version 2.0 --file mnist-2.0.mar",
+    )
+    parser.add_argument("name", choices=MODELS, help="the model, a folder in model/")
     parser.add_argument("--weights", type=Path, help="state_dict with its report beside it (default: weights/NAME.pt)")
-    parser.add_argument("--version", type=_version, default="1.0", help="(default: 1.0)")
-    parser.add_argument("--min-accuracy", type=fraction, default=0.97, help="refuse weights below it (default: 0.97)")
-    parser.add_argument("--model-store", type=Path, default=Path("model_store"), help="(default: model_store)")
-    parser.add_argument("--file", help="the archive's name in the model store (default: NAME.mar)")
+    parser.add_argument("--version", type=_version, default="1.0", help="version to register (default: %(default)s)")
+    parser.add_argument(
+        "--min-accuracy", type=fraction, default=0.97, help="refuse weights below this accuracy (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--model-store", type=Path, default=Path("model_store"), help="folder of the archive (default: %(default)s)"
+    )
+    parser.add_argument("--file", help="name of the archive in the model store (default: NAME.mar)")
     arguments = parser.parse_args(argv)
     name = arguments.name
     weights_path = arguments.weights or Path("weights", f"{name}.pt")

@@ -1,4 +1,4 @@
-"""One net trained by several processes, on one machine or many; without torchrun there is just one.
+"""Data-parallel training with torchrun, on one machine or several; without torchrun there is one process.
 
 torchrun --nproc-per-node=2 -m training.mnist.train --recipe fast
 """
@@ -20,15 +20,18 @@ T = TypeVar("T")
 LAUNCHER = ["torchrun", f"--nproc-per-node={os.environ.get('LOCAL_WORLD_SIZE')}"]
 
 
-def launched() -> bool:
-    """Whether torchrun started this process, and others like it."""
+def is_distributed() -> bool:
+    """Return whether torchrun started this process."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 @contextmanager
-def joined(device: str) -> Iterator[None]:
-    """Meet the other processes that torchrun started, each with a GPU of its own where `device` is cuda."""
-    if not launched():
+def init_distributed(device: str) -> Iterator[None]:
+    """Join torchrun's process group, gloo on CPUs and NCCL with one GPU per process on "cuda".
+
+    Raises UserError when the device is "mps" or this machine has fewer GPUs than processes.
+    """
+    if not is_distributed():
         yield
         return
     if device == "mps":
@@ -40,41 +43,41 @@ def joined(device: str) -> Iterator[None]:
         torch.cuda.set_device(gpu)
     dist.init_process_group("nccl" if device == "cuda" else "gloo")
     yield
-    dist.destroy_process_group()  # not after an error: torchrun then ends those who would wait for ever
+    dist.destroy_process_group()  # not after an error: torchrun then ends the processes that would wait for ever
 
 
 def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
-def count() -> int:
+def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def is_first() -> bool:
-    """Whether this process is the one that writes and speaks."""
+def is_rank0() -> bool:
+    """Return whether this process writes the files and prints the progress."""
     return rank() == 0
 
 
-def from_first(make: Callable[[], T]) -> T:
-    """Make a value in the first process alone, and give it to all."""
-    if count() == 1:
+def broadcast_from_rank0(make: Callable[[], T]) -> T:
+    """Call `make` in rank 0 alone and return its value in every process."""
+    if world_size() == 1:
         return make()
-    value = [make() if is_first() else None]
+    value = [make() if is_rank0() else None]
     dist.broadcast_object_list(value)
     return value[0]  # type: ignore[return-value]
 
 
-def once_a_machine(act: Callable[[], None]) -> None:
-    """Act in one process of each machine, while the others wait."""
-    if count() == 1 or os.environ["LOCAL_RANK"] == "0":
+def once_per_node(act: Callable[[], None]) -> None:
+    """Call `act` in one process of each machine while the others wait."""
+    if world_size() == 1 or os.environ["LOCAL_RANK"] == "0":
         act()
-    if count() > 1:
+    if world_size() > 1:
         dist.barrier()
 
 
-def total(values: Tensor) -> Tensor:
-    """Add up, in place, what each process has."""
-    if count() > 1:
+def all_reduce_sum(values: Tensor) -> Tensor:
+    """Sum `values` over all processes, in place, and return them."""
+    if world_size() > 1:
         dist.all_reduce(values)
     return values

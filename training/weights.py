@@ -1,4 +1,4 @@
-"""Weights on disk: a state_dict (`mnist.pt`) and beside it the report of what made it (`mnist.json`)."""
+"""Save and load weights: a state_dict (`mnist.pt`) and the report of its training beside it (`mnist.json`)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from common.cli import UserError
 from common.files import sha256, write_atomically
-from model.mnist.net import Net
-from model.xor.net import XORModel
 
 Report = dict[str, Any]
 
-PIXELS = 784
-CLASSES = 10
-
 
 class WeightsError(UserError):
-    """Weights or their report are missing, broken, or not those that were asked for."""
+    """Weights or their report are missing, broken, or of another net."""
 
 
 def report_path(weights: Path) -> Path:
@@ -34,7 +29,7 @@ def report_path(weights: Path) -> Path:
 
 
 def save(net: nn.Module, report: Report, path: Path) -> None:
-    """Write the net's state_dict to `path` as CPU tensors, then its report with `weights_sha256`, each atomically."""
+    """Write the net's state_dict to `path` as CPU tensors, and its report with `weights_sha256` beside it."""
     content = to_bytes({name: tensor.cpu() for name, tensor in net.state_dict().items()})
     write_atomically(path, content)
     report = {**report, "weights_sha256": sha256(content)}
@@ -42,18 +37,19 @@ def save(net: nn.Module, report: Report, path: Path) -> None:
 
 
 def to_bytes(state: Mapping[str, Any]) -> bytes:
+    """Return the content of the file that torch.save writes."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """Read a state_dict or checkpoint on to the CPU. Raises WeightsError when it is missing or broken."""
+    """Read a state_dict or checkpoint on to the CPU. Raises WeightsError when the file is missing or broken."""
     if not path.is_file():
         raise WeightsError(f"{path} is not there: train it first")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever pickle, zipfile and torch find wrong in broken bytes
+    except Exception as error:  # pickle, zipfile and torch raise many types for broken bytes
         raise WeightsError(f"{path} is broken ({type(error).__name__}): delete it and train again") from error
     if not isinstance(state, dict):
         raise WeightsError(f"{path} holds a {type(state).__name__}, not a state_dict: delete it and train again")
@@ -76,32 +72,9 @@ def load_report(weights: Path) -> Report:
     return report
 
 
-def mnist_net(state: Mapping[str, Tensor]) -> Net:
-    """Build the Net that `state` belongs to. Raises WeightsError unless it is one from 784 pixels to 10 digits."""
-    try:
-        net = Net.from_state_dict(state)
-    except (LookupError, ValueError, AttributeError, RuntimeError) as error:
-        raise WeightsError("the weights do not fit Net: train them with training.mnist.train") from error
-    if (net.fc1.in_features, net.fc2.out_features) != (PIXELS, CLASSES):
-        sizes = f"{net.fc1.in_features} inputs and {net.fc2.out_features} outputs"
-        raise WeightsError(
-            f"the weights have {sizes}, not {PIXELS} and {CLASSES}: train them with training.mnist.train"
-        )
-    return net
-
-
-def xor_net(state: Mapping[str, Tensor]) -> XORModel:
-    """Build the XORModel that `state` belongs to. Raises WeightsError when its layers or shapes differ."""
-    net = XORModel()
-    try:
-        net.load_state_dict(state)
-    except (AttributeError, RuntimeError) as error:
-        raise WeightsError("the weights do not fit XORModel: train them with training.xor.train") from error
-    return net
-
-
 def versions() -> dict[str, str]:
+    """Return the versions of Python, torch, torchvision (if installed) and the platform, for reports."""
     found = {"python": platform.python_version(), "torch": torch.__version__, "platform": platform.platform()}
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # it fetches MNIST, where that is not there yet
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # the training image has none
         found["torchvision"] = importlib.metadata.version("torchvision")
     return found

@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from tests.support.assertions import assert_is_prediction, assert_same_predictions, npy, png
-from training.mnist.robustness.corruptions import KINDS
-from training.mnist.robustness.samples import samples_of
+from training.mnist.robustness.corruptions import CORRUPTIONS
+from training.mnist.robustness.samples import generate_samples
 
 pytestmark = pytest.mark.server
 ROUTES = ("predictions/mnist", "predictions/mnist/1.0", "v1/models/mnist:predict", "v2/models/mnist/infer")
@@ -39,7 +39,7 @@ def test_an_image_is_the_body(url, seven, method):
 @pytest.mark.parametrize("kind", ["ballpoint_photo", "blackboard", "transparent", "squared_paper", "canvas_28"])
 def test_pictures_as_people_send_them_are_read(server, kind, mnist_test):
     url = f"{server.inference}/predictions/mnist"
-    samples = list(samples_of(kind, KINDS[kind], 20, mnist_test))
+    samples = list(generate_samples(kind, CORRUPTIONS[kind], 20, mnist_test))
     answers = [requests.post(url, sample.data, timeout=10) for sample in samples]
     right = [a.status_code == 200 and a.json()["digit"] == s.label for a, s in zip(answers, samples, strict=True)]
     assert np.mean(right) >= 0.85

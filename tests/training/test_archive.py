@@ -29,7 +29,7 @@ def mnist_weights(tmp_path: Path) -> Path:
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Copy the sources, for a test to change."""
-    for folder in ("model", "handlers"):
+    for folder in archive.PACKAGES:
         shutil.copytree(ROOT / folder, tmp_path / "sources" / folder)
     monkeypatch.setattr(archive, "ROOT", tmp_path / "sources")
     return tmp_path / "sources"
@@ -55,17 +55,23 @@ def refusal(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 def test_mnist_archive_holds_weights_report_net_handlers_and_config(mnist_weights: Path, tmp_path: Path) -> None:
     archive.main([*command("mnist", mnist_weights, tmp_path / "store"), "--version", "2.1"])
     with zipfile.ZipFile(tmp_path / "store" / "mnist.mar") as mar:
-        handlers = {path.name for path in (ROOT / "handlers").glob("*.py")} - {"xor_handler.py", "__init__.py"}
-        others = {"net.py", "mnist.pt", "training.json", "model-config.yaml", "MAR-INF/MANIFEST.json"}
-        assert set(mar.namelist()) == handlers | others
+        packages = {
+            str(module.relative_to(ROOT))
+            for package in ("handlers", "model", "torchserve_patches")
+            for module in (ROOT / package).rglob("*.py")
+            if module.name != "handler.py" and "xor" not in module.parts
+        }
+        others = {"handler.py", "mnist.pt", "training.json", "model-config.yaml", "MAR-INF/MANIFEST.json"}
+        assert {name for name in mar.namelist() if not name.endswith("/")} == packages | others
+        assert {"model/mnist/net.py", "handlers/base_handler.py"} < packages
         assert mar.read("mnist.pt") == mnist_weights.read_bytes()
+        assert mar.read("handler.py") == (ROOT / "handlers" / "mnist" / "handler.py").read_bytes()
         assert mar.read("training.json") == mnist_weights.with_suffix(".json").read_bytes()
-        assert mar.read("model-config.yaml") == (ROOT / "model" / "mnist-model-config.yaml").read_bytes()
+        assert mar.read("model-config.yaml") == (ROOT / "model" / "mnist" / "model-config.yaml").read_bytes()
         assert json.loads(mar.read("MAR-INF/MANIFEST.json"))["model"] == {
             "modelName": "mnist",
             "serializedFile": "mnist.pt",
-            "handler": "mnist_handler.py",
-            "modelFile": "net.py",
+            "handler": "handler.py",
             "modelVersion": "2.1",
             "configFile": "model-config.yaml",
         }
@@ -74,8 +80,9 @@ def test_mnist_archive_holds_weights_report_net_handlers_and_config(mnist_weight
 def test_xor_archive_holds_its_own_handler_and_net(tmp_path: Path) -> None:
     archive.main(command("xor", saved(XORModel(), tmp_path / "xor.pt"), tmp_path / "store"))
     with zipfile.ZipFile(tmp_path / "store" / "xor.mar") as mar:
-        assert {"xor_handler.py", "xor_model.py", "xor.pt", "model-config.yaml"} < set(mar.namelist())
-        assert not {"mnist_handler.py", "net.py"} & set(mar.namelist())
+        assert {"handler.py", "model/xor/net.py", "xor.pt", "model-config.yaml"} < set(mar.namelist())
+        assert mar.read("handler.py") == (ROOT / "handlers" / "xor" / "handler.py").read_bytes()
+        assert not [name for name in mar.namelist() if "mnist" in name]
 
 
 def test_same_inputs_give_the_same_bytes_later_and_elsewhere(
@@ -146,16 +153,16 @@ def test_weights_whose_shapes_do_not_fit_the_net_are_refused(
 ) -> None:
     said = refusal(command(name, saved(net, tmp_path / "odd.pt"), tmp_path / "store"), capsys)
     assert said.startswith("error: the weights ")
-    assert f"train them with training.{'train' if name == 'mnist' else 'xor'}" in said
+    assert f"train them with training.{name}.train" in said
 
 
 def test_a_handler_module_with_two_classes_is_refused(
     mnist_weights: Path, sources: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with (sources / "handlers" / "mnist_handler.py").open("a") as module:
+    with (sources / "handlers" / "mnist" / "handler.py").open("a") as module:
         module.write("\n\nclass Second: ...\n")
     said = refusal(command("mnist", mnist_weights, tmp_path / "store"), capsys)
-    assert "mnist_handler.py must define exactly one class" in said
+    assert "handler.py must define exactly one class" in said
 
 
 @pytest.mark.parametrize("option", ["--version=v1", "--min-accuracy=97", "--min-accuracy=nan"])

@@ -1,6 +1,6 @@
-"""Distorts batches of digits as hands do: turned, stretched, slanted, shaken, and with thicker or thinner pens.
+"""Augment batches of digits with random affine and elastic distortions and stroke widths.
 
-Everything is a few tensor operations per batch on the generator's device: no loop over images, no copy to the host.
+Each batch takes a few tensor operations on the generator's device: no loop over images, no copy to the host.
 
     augment = Augment(Distortion(), torch.Generator(device).manual_seed(0))
     augment(pixels)  # [n, 784] in [0, 1] → [n, 784] in [0, 1]
@@ -20,7 +20,7 @@ SIDE = 28  # pixels
 
 @dataclass(frozen=True)
 class Distortion:
-    """How far each image may be bent; every image draws its own amounts. All zero leaves images as they are."""
+    """The ranges from which each image draws its distortion; zeros leave images unchanged."""
 
     rotation_deg: float = 10.0  # uniform in ±
     scale: float = 0.1  # log of the zoom, uniform in ±
@@ -31,13 +31,13 @@ class Distortion:
     thickness: float = 0.5  # 1 is one pixel more or less on each side of a stroke, uniform in ±
 
     def times(self, strength: float) -> Distortion:
-        """The same distortion, every amount multiplied by `strength`."""
+        """Return the distortion with every amount multiplied by `strength`."""
         amounts = ("rotation_deg", "scale", "shear", "shift_px", "elastic_px", "thickness")
         return replace(self, **{name: getattr(self, name) * strength for name in amounts})
 
 
 def dilate(images: Tensor) -> Tensor:
-    """Brightest value of each 3×3 neighbourhood, [n, 28, 28]: twenty times as fast as `max_pool2d` on a CPU."""
+    """Return the maximum of each 3×3 neighbourhood, [n, 28, 28]; on a CPU 20 times as fast as `max_pool2d`."""
     x = pad(images, (1, 1, 1, 1))
     x = torch.maximum(torch.maximum(x[:, :, :-2], x[:, :, 1:-1]), x[:, :, 2:])
     return torch.maximum(torch.maximum(x[:, :-2], x[:, 1:-1]), x[:, 2:])
@@ -52,14 +52,14 @@ def thicken(images: Tensor, amount: Tensor) -> Tensor:
 
 
 class Augment:
-    """Distorts each image of a batch in its own way, drawing from `generator` alone: same seed, same images."""
+    """Distorts each image of a batch differently; equal seeds of `generator` give equal images."""
 
     def __init__(self, distortion: Distortion, generator: Generator) -> None:
         self.distortion = distortion
         self.generator = generator
-        # Simard, Steinkraus & Platt (2003) smooth a field of independent noise with a Gaussian. Noise finer than
-        # the Gaussian does not survive it, so one Gaussian bump of random height every sigma pixels is the same
-        # field for a tenth of the work; the bumps start outside the image, or its edges would hardly move.
+        # Simard, Steinkraus & Platt (2003) smooth independent noise with a Gaussian. The Gaussian removes finer noise,
+        # so one Gaussian bump of random height every sigma pixels gives the same field for a tenth of the work. The
+        # bumps begin outside the image, so that its edges move as far as its middle.
         sigma = distortion.elastic_sigma_px
         pixel = torch.arange(SIDE, device=generator.device) - (SIDE - 1) / 2
         centre = torch.arange(-(SIDE // 2 + 2 * sigma), SIDE // 2 + 2 * sigma + 1, sigma, device=generator.device)
@@ -69,7 +69,7 @@ class Augment:
         self.coordinates = torch.stack([x, y, torch.ones_like(x)]).view(3, -1)  # [3, 784], from the image's middle
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """Distort `pixels`, float32 in [0, 1], [n, 784] → the same."""
+        """Return `pixels`, float32 [n, 784] in [0, 1], distorted."""
         images = pixels.view(-1, SIDE, SIDE)
         if self.distortion.thickness:
             images = thicken(images, self._uniform(len(images)) * self.distortion.thickness)
@@ -78,11 +78,11 @@ class Augment:
         return grid_sample(images[:, None], grid, align_corners=False).view(-1, SIDE * SIDE)
 
     def _uniform(self, *shape: int) -> Tensor:
-        """Draw numbers in ±1."""
+        """Draw from the uniform distribution on ±1."""
         return torch.rand(shape, generator=self.generator, device=self.generator.device) * 2 - 1
 
     def _affine(self, n: int) -> Tensor:
-        """Draw where each pixel comes from under rotation·shear·scale and shift, [n, 2, 28, 28]."""
+        """Draw affine maps; return the source of each pixel, [n, 2, 28, 28]: x and y from the middle."""
         d = self.distortion
         angle, zoom, shear, dx, dy = self._uniform(5, n)
         angle, scale, shear = angle * math.radians(d.rotation_deg), torch.exp(d.scale * zoom), shear * d.shear
@@ -92,7 +92,7 @@ class Augment:
         return (torch.stack([x_row, y_row], 1) @ self.coordinates).view(n, 2, SIDE, SIDE)
 
     def _elastic(self, n: int) -> Tensor:
-        """Draw how far each pixel is shaken, [n, 2, 28, 28]."""
+        """Draw elastic displacements of the source, [n, 2, 28, 28]: x and y in pixels."""
         k = len(self.bumps)
         heights = torch.randn(n, 2, k, k, generator=self.generator, device=self.generator.device)
         return self.bumps.T @ (heights * self.distortion.elastic_px) @ self.bumps

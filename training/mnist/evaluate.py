@@ -1,11 +1,10 @@
-"""Accuracy on MNIST's 10,000 test images, overall and for each digit.
+"""Evaluate weights on MNIST's 10,000 test images: accuracy, per class too, and calibration.
 
 python -m training.mnist.evaluate --weights weights/mnist.pt --data data
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,18 +15,19 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from common.cli import exit_on_error
+from common.cli import exit_on_error, parser_with_examples
 from training import weights
 from training.calibration import expected_calibration_error, fit_temperature
-from training.mnist import data as mnist_data
+from training.mnist.data import add_data_option, load_mnist
+from training.mnist.model import build_model
 
 
 @torch.no_grad()
 def evaluate(net: nn.Module, pixels: Tensor, labels: Tensor, temperature: float = 1.0) -> dict[str, Any]:
-    """Count right answers: `correct`, `total`, `accuracy` (correct / total), and the same for each digit `per_class`.
+    """Return `correct`, `total` and `accuracy`, the same for each digit in `per_class`, and two figures of calibration.
 
-    `calibration_error` tells how far confidence is from accuracy, `best_temperature` which one would suit these digits.
-    Takes pixels float32 [n, 784] in [0, 1] and labels int64 [n] of 0–9, on the device of the net.
+    `calibration_error` is the expected calibration error at `temperature`; `best_temperature` minimizes the
+    cross-entropy. Takes pixels float32 [n, 784] in [0, 1] and labels int64 [n] of 0–9, on the device of the net.
     """
     logits = net(pixels)
     right = logits.argmax(1) == labels
@@ -56,14 +56,20 @@ def _table(scores: dict[str, Any]) -> Table:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Score weights on MNIST's test images, digit by digit.")
-    parser.add_argument("--weights", type=Path, default=Path("weights/mnist.pt"), help="(default: weights/mnist.pt)")
-    parser.add_argument("--data", type=Path, default=Path("data"), help="folder that holds MNIST/raw (default: data)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser = parser_with_examples(
+        "Evaluate weights on MNIST's 10,000 test images.",
+        "python -m training.mnist.evaluate",
+        "python -m training.mnist.evaluate --weights weights/runs/best-seed0.pt --json",
+    )
+    parser.add_argument(
+        "--weights", type=Path, default=Path("weights/mnist.pt"), help="state_dict to load (default: %(default)s)"
+    )
+    add_data_option(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table (default: a table)")
     arguments = parser.parse_args(argv)
     with exit_on_error(if_interrupted="run the same command again"):
-        net = weights.mnist_net(weights.load_state(arguments.weights))
-        mnist = mnist_data.load(arguments.data)
+        net = build_model(weights.load_state(arguments.weights))
+        mnist = load_mnist(arguments.data)
         scores = evaluate(net, mnist.test_pixels, mnist.test_labels)
         if arguments.json:
             print(json.dumps(scores, indent=2))

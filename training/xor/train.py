@@ -1,4 +1,4 @@
-"""The exercise: teach XORModel the four answers of XOR. Some first weights lead into a local minimum; then others try.
+"""Train XORModel on XOR. A seed that ends in a local minimum is followed by the next one.
 
 python -m training.xor.train                    # weights/xor.pt and weights/xor.json
 """
@@ -15,30 +15,30 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
-from common.cli import UserError, exit_on_error, positive_float, positive_int, seed_int
+from common.cli import UserError, exit_on_error, parser_with_examples, positive_float, positive_int, seed_int
 from model.xor.net import XORModel
 from training import weights
 
 INPUTS = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 ANSWERS = torch.tensor([[0.0], [1.0], [1.0], [0.0]])
-MARGIN = 0.1  # an answer is right when it is this near to 0 or 1
+MARGIN = 0.1  # an answer is right if it is this close to 0 or 1
 ATTEMPTS = 10
 
 
 class LocalMinimumError(UserError):
-    """No seed led to four right answers."""
+    """No seed gave four right answers."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One training from one seed: the net and the epochs it took."""
+    """The net that one seed gave, and the number of epochs."""
 
     seed: int
     net: XORModel
     epochs: int
 
     def answers(self) -> Tensor:
-        """Return the four probabilities of 1, float32 [4, 1], in the order of `INPUTS`."""
+        """Return P(output = 1) for each of `INPUTS`, float32 [4, 1]."""
         with torch.no_grad():
             answers: Tensor = self.net(INPUTS)
         return answers
@@ -48,7 +48,7 @@ class Attempt:
 
 
 def attempt(seed: int, lr: float, epochs: int) -> Attempt:
-    """Train from `seed` until all four answers are right, for `epochs` at most."""
+    """Train from `seed` until all four answers are right, at most `epochs` epochs."""
     torch.manual_seed(seed)
     net = XORModel()
     optimizer = torch.optim.SGD(net.parameters(), lr)
@@ -63,7 +63,7 @@ def attempt(seed: int, lr: float, epochs: int) -> Attempt:
 
 
 def solve(first_seed: int, lr: float, epochs: int) -> Attempt:
-    """Try one seed after another until XOR is learnt. Raises LocalMinimumError when `ATTEMPTS` seeds did not."""
+    """Train from one seed after another until all answers are right. Raises LocalMinimumError if `ATTEMPTS` fail."""
     for seed in range(first_seed, first_seed + ATTEMPTS):
         tried = attempt(seed, lr, epochs)
         if tried.correct() == len(ANSWERS):
@@ -76,21 +76,28 @@ def solve(first_seed: int, lr: float, epochs: int) -> Attempt:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description="Train XORModel.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    parser = parser_with_examples(
+        "Train XORModel on the four inputs of XOR.",
+        "python -m training.xor.train",
+        "python -m training.xor.train --seed 3 --output weights/xor-seed3.pt",
+    )
+    parser.add_argument("--seed", type=seed_int, default=0, help="seed of the initial weights (default: %(default)s)")
+    parser.add_argument("--lr", type=positive_float, default=1.0, help="learning rate (default: %(default)s)")
+    parser.add_argument(
+        "--epochs", type=positive_int, default=10_001, help="maximum of epochs for one seed (default: %(default)s)"
     )
     parser.add_argument(
-        "--seed", type=seed_int, default=0, help="of the first weights; the next ones follow if it fails"
+        "--output",
+        type=Path,
+        default=Path("weights/xor.pt"),
+        help="file of the weights; the report goes beside it (default: %(default)s)",
     )
-    parser.add_argument("--lr", type=positive_float, default=1.0, help="learning rate")
-    parser.add_argument("--epochs", type=positive_int, default=10_001, help="most epochs for one seed")
-    parser.add_argument("--out", type=Path, default=Path("weights/xor.pt"), help="the report goes beside it")
     arguments = parser.parse_args(argv)
     with exit_on_error(if_interrupted="nothing is kept; run the same command again"):
         start_s = time.perf_counter()
         solved = solve(arguments.seed, arguments.lr, arguments.epochs)
-        weights.save(solved.net, _report(solved, arguments, time.perf_counter() - start_s), arguments.out)
-        print(f"seed {solved.seed}: 4 of 4 right after {solved.epochs:,} epochs: {arguments.out}")
+        weights.save(solved.net, _report(solved, arguments, time.perf_counter() - start_s), arguments.output)
+        print(f"seed {solved.seed}: 4 of 4 right after {solved.epochs:,} epochs: {arguments.output}")
 
 
 def _report(solved: Attempt, arguments: argparse.Namespace, duration_s: float) -> weights.Report:

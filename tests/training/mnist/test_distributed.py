@@ -17,7 +17,7 @@ LAUNCHER = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 
 
 def start(mnist_root: Path, out: Path, *options: str) -> subprocess.Popen[str]:
-    options = ("--device", "cpu", "--data", str(mnist_root), "--out", str(out), *options)
+    options = ("--device", "cpu", "--data", str(mnist_root), "--output", str(out), *options)
     return subprocess.Popen(
         [*LAUNCHER, "training.mnist.train", *options],
         cwd=ROOT,
@@ -31,7 +31,7 @@ def test_two_processes_learn_what_one_learns(mnist_root: Path, tmp_path: Path) -
     """Without chance in the layers, the mean gradient over two shards is the gradient of the batch."""
     recipe = ["--optimizer", "sgd", "--hidden-size", "32", "--batch-size", "501", "--epochs", "2"]
     two = start(mnist_root, tmp_path / "two.pt", *recipe)
-    main([*recipe, "--device", "cpu", "--data", str(mnist_root), "--out", str(tmp_path / "one.pt")])
+    main([*recipe, "--device", "cpu", "--data", str(mnist_root), "--output", str(tmp_path / "one.pt")])
     out, err = two.communicate(timeout=120)
     assert two.returncode == 0, err
     assert out.count("epoch 1/2") == 1
@@ -45,7 +45,7 @@ def test_two_processes_learn_what_one_learns(mnist_root: Path, tmp_path: Path) -
 def test_two_processes_with_distortion_and_batch_norm_are_as_accurate_as_one(mnist_root: Path, tmp_path: Path) -> None:
     recipe = ["--recipe", "fast", "--hidden-size", "100", "--epochs", "3"]
     two = start(mnist_root, tmp_path / "two.pt", *recipe)
-    main([*recipe, "--device", "cpu", "--data", str(mnist_root), "--out", str(tmp_path / "one.pt")])
+    main([*recipe, "--device", "cpu", "--data", str(mnist_root), "--output", str(tmp_path / "one.pt")])
     _, err = two.communicate(timeout=200)
     assert two.returncode == 0, err
     one, both = (weights.load_report(tmp_path / name)["test"]["accuracy"] for name in ("one.pt", "two.pt"))

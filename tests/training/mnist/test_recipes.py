@@ -23,7 +23,7 @@ def bars() -> torch.Tensor:
     return images.flatten(1)
 
 
-def test_a_constant_rate_is_constant_and_one_cycle_rises_and_falls_to_nothing() -> None:
+def test_a_constant_rate_is_constant_and_warmup_cosine_rises_and_falls_to_0() -> None:
     assert {STUDY.lr_at(progress / 10) for progress in range(10)} == {1e-3}
     rates = [FAST.lr_at(progress / 100) for progress in range(101)]
     peak = rates.index(max(rates))

@@ -62,12 +62,14 @@ def test_mistakes_are_counted_and_the_surest_comes_first() -> None:
 def test_the_page_is_whole_and_a_second_report_trains_nothing(
     tmp_path: Path, mnist_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(runs, "COMPARED", SMALL)
+    monkeypatch.setattr(runs, "RECIPES_COMPARED", SMALL)
     monkeypatch.chdir(tmp_path)
     (net,) = runs.trained(["study"], 1, mnist_root, Path("my runs"), "cpu")
-    Path("wild.json").write_text(json.dumps({"accuracy": {"plain resize": {"photo": 0.2}, "ours": {"photo": 0.9}}}))
-    options = ["--weights", str(net.weights), "--runs", "my runs", "--data", str(mnist_root), "--out", "my report"]
-    options += ["--recipes", "study", "fast", "--device", "cpu", "--wild", "wild.json"]
+    Path("robustness.json").write_text(
+        json.dumps({"accuracy": {"plain resize": {"photo": 0.2}, "ours": {"photo": 0.9}}})
+    )
+    options = ["--weights", str(net.weights), "--runs", "my runs", "--data", str(mnist_root), "--output", "my report"]
+    options += ["--recipes", "study", "fast", "--device", "cpu", "--robustness", "robustness.json"]
     capsys.readouterr()
     main([*options, "--seeds", "2"])
     assert capsys.readouterr().out.startswith("3 runs to train, 4 epochs in all; what is done stays in my runs\n")
@@ -89,16 +91,16 @@ def test_the_page_is_whole_and_a_second_report_trains_nothing(
 def test_a_run_of_another_recipe_is_trained_anew(
     tmp_path: Path, mnist_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "COMPARED", SMALL)
+    monkeypatch.setattr(runs, "RECIPES_COMPARED", SMALL)
     (before,) = runs.trained(["fast"], 1, mnist_root, tmp_path, "cpu")
-    monkeypatch.setattr(runs, "COMPARED", {"fast": replace(SMALL["fast"], lr=0.2)})
+    monkeypatch.setattr(runs, "RECIPES_COMPARED", {"fast": replace(SMALL["fast"], lr=0.2)})
     (after,) = runs.trained(["fast"], 1, mnist_root, tmp_path, "cpu")
     assert (before.report["arguments"]["lr"], after.report["arguments"]["lr"]) == (0.1, 0.2)
 
 
 def test_a_file_that_is_no_wild_evaluation_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights.save(Net(hidden_size=16), {"temperature": 1.0, "test": {"accuracy": 0.1}}, tmp_path / "mnist.pt")
-    (tmp_path / "wild.json").write_text("[]")
+    (tmp_path / "robustness.json").write_text("[]")
     with pytest.raises(SystemExit):
-        main(["--weights", str(tmp_path / "mnist.pt"), "--wild", str(tmp_path / "wild.json")])
-    assert "wild.json is not what `python -m training.mnist.robustness --json` writes" in capsys.readouterr().err
+        main(["--weights", str(tmp_path / "mnist.pt"), "--robustness", str(tmp_path / "robustness.json")])
+    assert "robustness.json is not what `python -m training.mnist.robustness --json` writes" in capsys.readouterr().err

@@ -14,11 +14,11 @@ import torch
 
 from common.files import sha256
 from model.mnist.net import Net
-from training.mnist import data as mnist_data
 from training.mnist.augmentation import Distortion
+from training.mnist.data import MNIST, SHA256, load_mnist
 from training.mnist.recipes import RECIPES, Recipe
 from training.mnist.train import checkpoint_path, main, train
-from training.mnist.trainer import Run, RunError
+from training.mnist.trainer import Trainer, TrainerError
 
 EPOCHS = 8
 SMALL = ["--hidden-size", "32", "--batch-size", "500", "--device", "cpu"]
@@ -35,7 +35,7 @@ def one_thread() -> Iterator[None]:
 
 
 def start(mnist_root: Path, out: Path) -> subprocess.Popen[str]:
-    options = [*SMALL, "--epochs", str(EPOCHS), "--data", str(mnist_root), "--out", str(out)]
+    options = [*SMALL, "--epochs", str(EPOCHS), "--data", str(mnist_root), "--output", str(out)]
     return subprocess.Popen(
         [sys.executable, "-m", "training.mnist.train", *options],
         cwd=ROOT,
@@ -63,8 +63,8 @@ def same(one: Path, other: Path) -> bool:
 
 
 @pytest.fixture(scope="module")
-def mnist(mnist_root: Path) -> mnist_data.MNIST:
-    return mnist_data.load(mnist_root)
+def mnist(mnist_root: Path) -> MNIST:
+    return load_mnist(mnist_root)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, mnist_root: Path) -> None:
     said = stop_in_epoch_3(run, signal.SIGINT)
     assert run.returncode == 130
     assert "interrupted: this goes on after the last finished epoch:\n  python -m training.mnist.train" in said
-    assert said.endswith(f"--out '{out}'\n")
+    assert said.endswith(f"--output '{out}'\n")
     assert "Traceback" not in said
 
 
@@ -106,14 +106,14 @@ def test_report_tells_what_made_the_weights(trained: Path) -> None:
     assert report["arguments"].items() >= chosen.items()
     assert report["device"] == "cpu"
     assert report["versions"]["torch"] == torch.__version__
-    assert report["data_sha256"] == mnist_data.SHA256
+    assert report["data_sha256"] == SHA256
     assert report["weights_sha256"] == sha256(trained.read_bytes())
     assert [epoch["epoch"] for epoch in report["epochs"]] == list(range(1, EPOCHS + 1))
     assert report["epochs"][-1]["train_loss"] < report["epochs"][0]["train_loss"]
     assert report["duration_s"] > 0
 
 
-def test_reported_accuracy_is_that_of_the_weights(trained: Path, mnist: mnist_data.MNIST) -> None:
+def test_reported_accuracy_is_that_of_the_weights(trained: Path, mnist: MNIST) -> None:
     test = json.loads(trained.with_suffix(".json").read_bytes())["test"]
     net = Net.from_state_dict(torch.load(trained, weights_only=True))
     correct = int((net(mnist.test_pixels).argmax(1) == mnist.test_labels).sum())
@@ -123,19 +123,19 @@ def test_reported_accuracy_is_that_of_the_weights(trained: Path, mnist: mnist_da
 
 def test_same_seed_same_bytes_other_seed_other_weights(tmp_path: Path, mnist_root: Path) -> None:
     for name, seed in [("one", 1), ("again", 1), ("two", 2)]:
-        train(Run(small(), seed), mnist_root, tmp_path / name / "mnist.pt")
+        train(Trainer(small(), seed), mnist_root, tmp_path / name / "mnist.pt")
     one, again, two = (tmp_path / name / "mnist.pt" for name in ("one", "again", "two"))
     assert one.read_bytes() == again.read_bytes()
     assert not same(one, two)
 
 
-def test_sgd_learns_too(mnist: mnist_data.MNIST) -> None:
-    run = Run(small(optimizer="sgd", lr=0.1))
-    run.epoch(mnist.train_pixels, mnist.train_labels)
-    assert run.epochs[0]["train_accuracy"] > 0.8
+def test_sgd_learns_too(mnist: MNIST) -> None:
+    trainer = Trainer(small(optimizer="sgd", lr=0.1))
+    trainer.train_epoch(mnist.train_pixels, mnist.train_labels)
+    assert trainer.epochs[0]["train_accuracy"] > 0.8
 
 
-def test_the_study_paths_recipe_is_the_default() -> None:
+def test_the_recipe_study_is_the_default() -> None:
     study = RECIPES["study"]
     assert (study.optimizer, study.lr, study.batch_size, study.epochs, study.hidden_size) == (
         "adam",
@@ -148,51 +148,51 @@ def test_the_study_paths_recipe_is_the_default() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"batch_norm": True}, {"dropout": 0.3}, {"distortion": Distortion()}], ids=str)
-def test_every_lever_survives_an_interruption_to_the_bit(
-    changes: dict[str, object], tmp_path: Path, mnist: mnist_data.MNIST
+def test_every_hyperparameter_survives_an_interruption_to_the_bit(
+    changes: dict[str, object], tmp_path: Path, mnist: MNIST
 ) -> None:
     digits = mnist.train_pixels[:5000], mnist.train_labels[:5000]
-    recipe = small(epochs=2, schedule="one-cycle", **changes)
-    whole, first_half, second_half = Run(recipe), Run(recipe), Run(recipe)
-    whole.epoch(*digits)
-    first_half.epoch(*digits)
+    recipe = small(epochs=2, schedule="warmup-cosine", **changes)
+    whole, first_half, second_half = Trainer(recipe), Trainer(recipe), Trainer(recipe)
+    whole.train_epoch(*digits)
+    first_half.train_epoch(*digits)
     first_half.save(tmp_path / "checkpoint.pt")
     second_half.resume(tmp_path / "checkpoint.pt")
-    for run in (whole, second_half):
-        run.epoch(*digits)
-    for one, other in zip(whole.trained_net().parameters(), second_half.trained_net().parameters(), strict=True):
+    for trainer in (whole, second_half):
+        trainer.train_epoch(*digits)
+    for one, other in zip(whole.export_model().parameters(), second_half.export_model().parameters(), strict=True):
         assert torch.equal(one, other)
 
 
-def test_batch_normalisation_is_folded_into_the_net_that_is_served(mnist: mnist_data.MNIST) -> None:
-    run = Run(small(batch_norm=True))
-    run.epoch(mnist.train_pixels[:5000], mnist.train_labels[:5000])
+def test_batch_normalization_is_folded_into_the_net_that_is_served(mnist: MNIST) -> None:
+    trainer = Trainer(small(batch_norm=True))
+    trainer.train_epoch(mnist.train_pixels[:5000], mnist.train_labels[:5000])
     pixels = mnist.test_pixels[:100]
     with torch.no_grad():
-        torch.testing.assert_close(run.trained_net()(pixels), run.layers.eval()(pixels))
+        torch.testing.assert_close(trainer.export_model()(pixels), trainer.layers.eval()(pixels))
 
 
 def test_validation_scores_on_digits_that_it_did_not_learn(tmp_path: Path, mnist_root: Path) -> None:
     out = tmp_path / "chosen.pt"
-    main([*SMALL, "--epochs", "1", "--validate", "--data", str(mnist_root), "--out", str(out)])
+    main([*SMALL, "--epochs", "1", "--validation-split", "--data", str(mnist_root), "--output", str(out)])
     report = json.loads(out.with_suffix(".json").read_bytes())
     assert report["validation"]["total"] == 10_000
     assert "test" not in report
 
 
-def test_checkpoint_of_another_recipe_is_refused_and_fresh_forgets_it(
+def test_checkpoint_of_another_recipe_is_refused_and_no_resume_discards_it(
     tmp_path: Path, mnist_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "mnist.pt"
-    Run(small(lr=0.5), seed=1).save(checkpoint_path(out))
-    command = [*SMALL, "--epochs", "1", "--data", str(mnist_root), "--out", str(out)]
+    Trainer(small(lr=0.5), seed=1).save(checkpoint_path(out))
+    command = [*SMALL, "--epochs", "1", "--data", str(mnist_root), "--output", str(out)]
     with pytest.raises(SystemExit) as exit_:
         main(command)
     assert exit_.value.code == 1
     assert capsys.readouterr().err == (
-        f"error: an interrupted run had --lr 0.5, --seed 1: --fresh starts anew, without {checkpoint_path(out)}\n"
+        f"error: an interrupted run had --lr 0.5, --seed 1: --no-resume starts anew, without {checkpoint_path(out)}\n"
     )
-    main([*command, "--fresh"])
+    main([*command, "--no-resume"])
     assert out.exists()
     assert not checkpoint_path(out).exists()
 
@@ -200,13 +200,13 @@ def test_checkpoint_of_another_recipe_is_refused_and_fresh_forgets_it(
 @pytest.mark.parametrize("content", [b"", b"PK\3\4half", torch.arange(3).numpy().tobytes()])
 def test_broken_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "broken.pt").write_bytes(content)
-    with pytest.raises(RunError, match="checkpoint of an interrupted run is broken: --fresh starts anew"):
-        Run(small()).resume(tmp_path / "broken.pt")
+    with pytest.raises(TrainerError, match="checkpoint of an interrupted run is broken: --no-resume starts anew"):
+        Trainer(small()).resume(tmp_path / "broken.pt")
 
 
-def test_a_loss_that_blows_up_ends_the_run(mnist: mnist_data.MNIST) -> None:
-    with pytest.raises(RunError, match="in epoch 1: use a smaller --lr"):
-        Run(small(optimizer="sgd", lr=1e30)).epoch(mnist.train_pixels[:2000], mnist.train_labels[:2000])
+def test_a_loss_that_blows_up_ends_the_run(mnist: MNIST) -> None:
+    with pytest.raises(TrainerError, match="in epoch 1: use a smaller --lr"):
+        Trainer(small(optimizer="sgd", lr=1e30)).train_epoch(mnist.train_pixels[:2000], mnist.train_labels[:2000])
 
 
 def test_a_place_that_cannot_be_written_is_said_before_the_first_epoch(
@@ -214,7 +214,7 @@ def test_a_place_that_cannot_be_written_is_said_before_the_first_epoch(
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SystemExit) as exit_:
-        main([*SMALL, "--epochs", "1", "--data", str(mnist_root), "--out", str(tmp_path / "file" / "mnist.pt")])
+        main([*SMALL, "--epochs", "1", "--data", str(mnist_root), "--output", str(tmp_path / "file" / "mnist.pt")])
     printed = capsys.readouterr()
     assert (exit_.value.code, printed.out) == (1, "")
     assert printed.err.startswith(f"error: {tmp_path / 'file'}: ")
@@ -235,7 +235,7 @@ def test_a_place_that_can_not_be_written_is_named(
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SystemExit) as exit_:
-        main([*SMALL, "--epochs=1", "--data", str(mnist_root), "--out", str(tmp_path / "file" / "mnist.pt")])
+        main([*SMALL, "--epochs=1", "--data", str(mnist_root), "--output", str(tmp_path / "file" / "mnist.pt")])
     assert exit_.value.code == 1
     assert str(tmp_path / "file") in capsys.readouterr().err
 
@@ -252,7 +252,7 @@ def test_tensorboard_reads_every_epoch(tmp_path: Path, mnist_root: Path) -> None
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     folder = tmp_path / "my board"
-    out = ["--data", str(mnist_root), "--out", str(tmp_path / "mnist.pt")]
+    out = ["--data", str(mnist_root), "--output", str(tmp_path / "mnist.pt")]
     main([*SMALL, "--epochs", "2", *out, "--tensorboard", str(folder)])
     board = EventAccumulator(str(folder)).Reload()
     epochs = json.loads((tmp_path / "mnist.json").read_bytes())["epochs"]

@@ -17,7 +17,7 @@ STUCK_SEED = 5  # 2 of 4 answers right, for good
 
 def test_all_four_answers_are_right_and_reported(tmp_path: Path) -> None:
     out = tmp_path / "my weights" / "xor.pt"
-    main(["--seed", "3", "--out", str(out)])
+    main(["--seed", "3", "--output", str(out)])
     net = XORModel()
     net.load_state_dict(torch.load(out, weights_only=True))
     probabilities = net(torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])).flatten()
@@ -38,7 +38,7 @@ def test_a_local_minimum_is_noticed_and_the_next_seed_tried(capsys: pytest.Captu
 
 def test_seeds_are_not_tried_for_ever(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
-        main(["--epochs", "3", "--out", str(tmp_path / "xor.pt")])
+        main(["--epochs", "3", "--output", str(tmp_path / "xor.pt")])
     assert exit_.value.code == 1
     assert "none of the seeds 0 to 9 learnt XOR in 3 epochs at --lr 1" in capsys.readouterr().err
     assert not any(tmp_path.iterdir())

@@ -1,7 +1,7 @@
 """Compare the recipes and look at one net closely: a page of pictures and tables, and the numbers as JSON.
 
 python -m training.mnist.report                       # report/index.html, about weights/mnist.pt
-python -m training.mnist.report --seeds 3 --out docs/training --weights weights/runs/best-seed0.pt
+python -m training.mnist.report --seeds 3 --output docs/training --weights weights/runs/best-seed0.pt
 
 What is not there yet is trained first, into weights/runs; interrupted, the same command goes on.
 """
@@ -25,9 +25,9 @@ from common.files import write_atomically
 from training import weights
 from training.mnist import data as mnist_data
 from training.mnist.report import page, plots
-from training.mnist.report.runs import COMPARED, Trained, trained
+from training.mnist.report.runs import RECIPES_COMPARED, Trained, trained
 from training.mnist.report.scores import scores
-from training.mnist.train import usable_device
+from training.mnist.train import resolve_device
 
 
 def compared(runs: list[Trained]) -> list[dict[str, Any]]:
@@ -123,23 +123,25 @@ def main(argv: Sequence[str] | None = None) -> None:
         description="Compare the recipes and look at one net closely. In brackets: defaults."
     )
     parser.add_argument("--weights", type=Path, default=Path("weights/mnist.pt"), help="(weights/mnist.pt)")
-    parser.add_argument("--recipes", nargs="+", choices=COMPARED, default=list(COMPARED), help="to compare (all)")
+    parser.add_argument(
+        "--recipes", nargs="+", choices=RECIPES_COMPARED, default=list(RECIPES_COMPARED), help="to compare (all)"
+    )
     parser.add_argument("--seeds", type=positive_int, default=1, help="runs of each recipe (1)")
     parser.add_argument(
-        "--wild", type=Path, metavar="JSON", help="what `training.mnist.robustness --json` wrote, drawn as well"
+        "--robustness", type=Path, metavar="JSON", help="what `training.mnist.robustness --json` wrote, drawn as well"
     )
     parser.add_argument("--runs", type=Path, default=Path("weights/runs"), help="where the runs are (weights/runs)")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder that holds MNIST/raw (data)")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="(auto)")
-    parser.add_argument("--out", type=Path, default=Path("report"), help="folder of the page (report)")
+    parser.add_argument("--output", type=Path, default=Path("report"), help="folder of the page (report)")
     argv = sys.argv[1:] if argv is None else argv
     arguments = parser.parse_args(argv)
     command = shlex.join(["python", "-m", "training.mnist.report", *argv])
     with exit_on_error(if_interrupted=f"this goes on after the last finished epoch:\n  {command}"):
-        net = weights.mnist_net(weights.load_state(arguments.weights))
+        net = weights.MNISTNET(weights.load_state(arguments.weights))
         temperature = weights.load_report(arguments.weights)["temperature"]
         wild = _read_wild(arguments.wild) if arguments.wild else None
-        device = usable_device(arguments.device)
+        device = resolve_device(arguments.device)
         runs = trained(arguments.recipes, arguments.seeds, arguments.data, arguments.runs, device)
         mnist = mnist_data.load(arguments.data)
         of_net = scores(net, mnist.test_pixels, mnist.test_labels, temperature)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from torch import Tensor
 
-from common.plots import png_of, style
+from common.plots import style, to_png
 from training.mnist.report.runs import Trained
 
 MISTAKES_SHOWN = 60
@@ -41,7 +41,7 @@ def learning_curves(runs: list[Trained]) -> bytes:
         errors.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         errors.yaxis.set_major_formatter(PERCENT)
         errors.yaxis.set_minor_formatter("")
-        return png_of(figure)
+        return to_png(figure)
 
 
 def comparison(runs: list[Trained]) -> bytes:
@@ -65,7 +65,7 @@ def comparison(runs: list[Trained]) -> bytes:
         accuracies.xaxis.set_major_formatter("{x:.1%}")
         times.set(title="Minutes of training, the quickest of the runs")
         times.margins(x=0.12)
-        return png_of(figure)
+        return to_png(figure)
 
 
 def confusion(counts: list[list[int]]) -> bytes:
@@ -80,7 +80,7 @@ def confusion(counts: list[list[int]]) -> bytes:
                 axes.text(answer, label, f"{table[label, answer]:,}", ha="center", va="center", fontsize=10)
         axes.set(title="Digits and answers", xlabel="answered", ylabel="digit", xticks=range(10), yticks=range(10))
         axes.grid(visible=False)
-        return png_of(figure)
+        return to_png(figure)
 
 
 def mistakes(found: list[dict[str, Any]], pixels: Tensor) -> bytes:
@@ -97,7 +97,7 @@ def mistakes(found: list[dict[str, Any]], pixels: Tensor) -> bytes:
             axes.imshow(pixels[mistake["index"]].view(28, 28).numpy(), cmap="gray_r")
             axes.set_title(f"{mistake['label']} → {mistake['answer']}  {mistake['confidence']:.0%}", fontsize=9)
             axes.title.set_horizontalalignment("left")
-        return png_of(figure)
+        return to_png(figure)
 
 
 def calibration(scores: dict[str, Any], temperature: float) -> bytes:
@@ -124,7 +124,7 @@ def calibration(scores: dict[str, Any], temperature: float) -> bytes:
         curve.set(title=f"Accuracy by confidence, in bins of {FEWEST_ANSWERS} answers or more", ylabel="accuracy")
         curve.legend(loc="upper left")
         counts.set(xlabel="confidence", ylabel="answers", yscale="log")
-        return png_of(figure)
+        return to_png(figure)
 
 
 def by_kind(steps: dict[str, dict[str, float]]) -> bytes:
@@ -139,7 +139,7 @@ def by_kind(steps: dict[str, dict[str, float]]) -> bytes:
         axes.xaxis.set_major_formatter(PERCENT)
         axes.xaxis.set_major_locator(MaxNLocator(11))
         axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.05), ncols=2)
-        return png_of(figure)
+        return to_png(figure)
 
 
 def _dumbbells(axes: Axes, before: list[float], after: list[float]) -> None:

@@ -1,4 +1,4 @@
-"""Digits as people send them: synthetic pictures with a fixed seed, and the accuracy on them.
+"""Evaluate the robustness of digit recognition on synthetic photos, scans and drawings.
 
 python -m training.mnist.robustness
 """

@@ -1,4 +1,4 @@
-"""The steps of an image's way to MNIST's form, each on top of those before it, to see what each of them earns."""
+"""An ablation of the preprocessing: variants that add one step after the other to a plain resize."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from PIL import Image
 from handlers.mnist.preprocessing import normalize
 from handlers.mnist.preprocessing.decode import Pixels, decode_image
 
-Read = Callable[[bytes], Pixels]  # an image file -> uint8 [28, 28]; raises ClientError
+Preprocess = Callable[[bytes], Pixels]  # an image file -> uint8 [28, 28]; raises ClientError
 
 
-def resized(data: bytes) -> Pixels:
-    """What is usually done: grey, and resized to 28 by 28."""
+def resize(data: bytes) -> Pixels:
+    """Convert to grayscale and resize to 28 by 28, the usual preprocessing."""
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("L").resize((28, 28), Image.Resampling.BILINEAR))
 
 
-def with_polarity(data: bytes) -> Pixels:
-    """Decoded with care for orientation and alpha, grey, light on dark by the border's brightness, resized."""
+def resolve_polarity(data: bytes) -> Pixels:
+    """Also apply the EXIF orientation and alpha, and invert pictures with a light border."""
     picture = decode_image(data)
     grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
@@ -30,36 +30,37 @@ def with_polarity(data: bytes) -> Pixels:
     return np.asarray(cv2.resize(light, (28, 28), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def found_ink(data: bytes) -> normalize.Coverage:
-    """The ink of the digit that was found, its paper taken away."""
+def localize_ink(data: bytes) -> normalize.Coverage:
+    """Return the localized digit without its background, cut to its bounding box."""
     coverage = normalize.ink_of_digit(normalize.enlarged(decode_image(data)))
     x, y, w, h = cv2.boundingRect(np.asarray(coverage > normalize.INK_LEVEL, np.uint8))
     return coverage[y : y + h, x : x + w]
 
 
-def with_ink_found(data: bytes) -> Pixels:
-    """The found ink stretched over the field."""
-    return np.asarray(cv2.resize(found_ink(data) * 255, (28, 28), interpolation=cv2.INTER_AREA), np.uint8)
+def stretch_ink(data: bytes) -> Pixels:
+    """Stretch the localized digit to 28 by 28."""
+    return np.asarray(cv2.resize(localize_ink(data) * 255, (28, 28), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def with_box(data: bytes) -> Pixels:
-    """The found ink in a 20 by 20 box, aspect kept, the box in the middle."""
-    box = normalize.boxed(found_ink(data))
+def center_box(data: bytes) -> Pixels:
+    """Fit the localized digit into 20 by 20, keep its aspect ratio, and center that box."""
+    box = normalize.boxed(localize_ink(data))
     top, left = (28 - box.shape[0]) // 2, (28 - box.shape[1]) // 2
     field = np.zeros((28, 28), np.uint8)
     field[top : top + box.shape[0], left : left + box.shape[1]] = box * 255
     return field
 
 
-def with_mass_centred(data: bytes) -> Pixels:
-    return normalize.centred(normalize.boxed(found_ink(data)))
+def center_mass(data: bytes) -> Pixels:
+    """Fit the localized digit into 20 by 20 and center its mass."""
+    return normalize.centred(normalize.boxed(localize_ink(data)))
 
 
-STEPS: dict[str, Read] = {
-    "plain resize": resized,
-    "+ decoding, polarity": with_polarity,
-    "+ ink found": with_ink_found,
-    "+ 20x20 box": with_box,
-    "+ centre of mass": with_mass_centred,
+PREPROCESSING_VARIANTS: dict[str, Preprocess] = {
+    "plain resize": resize,
+    "+ decoding, polarity": resolve_polarity,
+    "+ localization": stretch_ink,
+    "+ 20x20 box": center_box,
+    "+ center of mass": center_mass,
     "+ stroke width": normalize.read_digit,
 }

@@ -1,4 +1,4 @@
-"""Who reads the pictures: a net on this machine after some way to 28 by 28, or a server over HTTP."""
+"""Predictors of image files: a local net after some preprocessing, or a server over HTTP."""
 
 from __future__ import annotations
 
@@ -13,57 +13,61 @@ import torch
 from common.cli import UserError
 from handlers.errors import ClientError
 from training import weights
-from training.mnist.robustness.ablation import Read
+from training.mnist.model import build_model
+from training.mnist.robustness.ablation import Preprocess
 from training.mnist.robustness.samples import Sample
 
-Probabilities = npt.NDArray[np.float32]  # [n, 10]; all 0 where a picture was refused
-Reader = Callable[[Iterable[Sample]], Probabilities]
-Predict = Callable[[npt.NDArray[np.uint8]], Probabilities]  # of [n, 28, 28]
+Probabilities = npt.NDArray[np.float32]  # [n, 10]; zeros for a refused picture
+Predictor = Callable[[Iterable[Sample]], Probabilities]
+Classifier = Callable[[npt.NDArray[np.uint8]], Probabilities]  # of [n, 28, 28]
 
 TIMEOUT_S = 60
 
 
-def predictor(weights_path: Path) -> Predict:
-    """Softmax of the net whose weights and report are at `weights_path`, as the handler computes it."""
-    net = weights.mnist_net(weights.load_state(weights_path))
+def load_classifier(weights_path: Path) -> Classifier:
+    """Return the classifier at `weights_path`, with the temperature that its report names, as the handler has it."""
+    net = build_model(weights.load_state(weights_path))
     temperature = weights.load_report(weights_path)["temperature"]
 
     @torch.inference_mode()
-    def predict(pixels: npt.NDArray[np.uint8]) -> Probabilities:
+    def classify(pixels: npt.NDArray[np.uint8]) -> Probabilities:
         logits = net(torch.from_numpy(pixels.reshape(-1, 784)) / 255)
         return np.asarray((logits / temperature).softmax(dim=1))
 
-    return predict
+    return classify
 
 
-def on_this_machine(read: Read, predict: Predict) -> Reader:
-    """Bring each picture to 28 by 28 with `read`, and ask `predict` for all at once."""
+def local_predictor(preprocess: Preprocess, classify: Classifier) -> Predictor:
+    """Return a predictor that preprocesses each picture and classifies all of them in one batch."""
 
-    def reader(samples: Iterable[Sample]) -> Probabilities:
+    def predict(samples: Iterable[Sample]) -> Probabilities:
         pixels, refused = [], []
         for sample in samples:
             try:
-                pixels.append(read(sample.data))
+                pixels.append(preprocess(sample.data))
                 refused.append(False)
             except ClientError:
                 pixels.append(np.zeros((28, 28), np.uint8))
                 refused.append(True)
-        return np.where(np.array(refused)[:, None], 0, predict(np.stack(pixels))).astype(np.float32)
+        return np.where(np.array(refused)[:, None], 0, classify(np.stack(pixels))).astype(np.float32)
 
-    return reader
+    return predict
 
 
-def over_http(url: str) -> Reader:
-    """Post each picture to the service at `url`. Raises UserError when it answers neither a digit nor a refusal."""
+def http_predictor(url: str) -> Predictor:
+    """Return a predictor that posts each picture to the service at `url`.
 
-    def reader(samples: Iterable[Sample]) -> Probabilities:
+    It raises UserError when a response is neither a prediction nor "no digit found".
+    """
+
+    def predict(samples: Iterable[Sample]) -> Probabilities:
         with requests.Session() as session:
-            return np.stack([_asked(session, url, sample) for sample in samples])
+            return np.stack([_post(session, url, sample) for sample in samples])
 
-    return reader
+    return predict
 
 
-def _asked(session: requests.Session, url: str, sample: Sample) -> Probabilities:
+def _post(session: requests.Session, url: str, sample: Sample) -> Probabilities:
     octets = {"Content-Type": "application/octet-stream"}
     try:
         response = session.post(f"{url}/predictions/mnist", sample.data, headers=octets, timeout=TIMEOUT_S)
@@ -73,5 +77,5 @@ def _asked(session: requests.Session, url: str, sample: Sample) -> Probabilities
     if response.status_code == 400 and "no digit found" in answer.get("error", ""):
         return np.zeros(10, np.float32)
     if response.status_code != 200:
-        raise UserError(f"{url} answered {response.status_code} to a picture of kind {sample.kind}: {answer}")
+        raise UserError(f"{url} answered {response.status_code} to a picture of {sample.corruption}: {answer}")
     return np.array(answer["probabilities"], np.float32)

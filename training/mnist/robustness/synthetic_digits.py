@@ -1,7 +1,7 @@
-"""Digits as pen strokes: skeletons written by hand, drawn with a pen that trembles, slants and presses.
+"""Synthetic digits: stroke skeletons, drawn with random handwriting and pen pressure.
 
-A skeleton is a list of strokes, a stroke a list of corners-and-curves: the points of one smooth piece (a Catmull-Rom
-spline passes through them), several pieces meeting in a sharp corner. x runs right and y down, both 0 to 1.
+A skeleton is a list of strokes and a stroke a list of pieces, which meet in sharp corners. A piece is a smooth curve: a
+Catmull-Rom spline through its points. x runs right and y down, both from 0 to 1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 Piece = list[tuple[float, float]]
 Skeleton = list[list[Piece]]  # strokes of pieces of points
 Points = npt.NDArray[np.float64]  # [n, 2]
-Coverage = npt.NDArray[np.float32]  # [h, w], 0 paper to 1 ink
+Coverage = npt.NDArray[np.float32]  # [h, w], 0 background to 1 foreground
 
 SKELETONS: dict[str, list[Skeleton]] = {
     "0": [
@@ -113,8 +113,8 @@ LETTERS: dict[str, list[Skeleton]] = {
 }
 
 
-def smooth(points: Points, steps: int = 16) -> Points:
-    """The Catmull-Rom spline through [n, 2] points as [(n - 1) * steps + 1, 2] points (Catmull and Rom, 1974)."""
+def interpolate(points: Points, steps: int = 16) -> Points:
+    """Return the Catmull-Rom spline (1974) through [n, 2] points as [(n - 1) * steps + 1, 2] points."""
     p = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     t = np.arange(steps)[:, None] / steps
     parts = []
@@ -123,32 +123,32 @@ def smooth(points: Points, steps: int = 16) -> Points:
     return np.concatenate([*parts, points[-1:]])
 
 
-def hand(rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """A writer's slant, narrowness and turn as a [2, 2] matrix on centred coordinates."""
+def random_handwriting_transform(rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Draw a slant, a width and a rotation; return them as a [2, 2] matrix for centred coordinates."""
     slant, turn = rng.normal(0.12, 0.15), rng.normal(0, 0.06)
     shear = np.array([[rng.uniform(0.62, 0.95), -slant], [0, 1.0]])
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     return rotation @ shear
 
 
-def strokes(skeleton: Skeleton, rng: np.random.Generator) -> Iterable[Points]:
-    """Each stroke of one writing of the skeleton as [n, 2] points around (0, 0), about 1 high."""
-    matrix = hand(rng)
+def write_strokes(skeleton: Skeleton, rng: np.random.Generator) -> Iterable[Points]:
+    """Yield each stroke of the skeleton in a random handwriting as [n, 2] points around (0, 0), about 1 high."""
+    matrix = random_handwriting_transform(rng)
     moved: dict[tuple[float, float], Points] = {}
     for stroke in skeleton:
         pieces = []
         for piece in stroke:
-            for point in piece:  # points that meet stay together
+            for point in piece:  # shared points stay shared
                 moved.setdefault(point, np.array(point) - 0.5 + rng.normal(0, 0.025, 2))
-            pieces.append(smooth(np.array([moved[point] for point in piece])))
+            pieces.append(interpolate(np.array([moved[point] for point in piece])))
         yield np.concatenate(pieces) @ matrix.T
 
 
-def draw(skeleton: Skeleton, size_px: int, pen: float, rng: np.random.Generator) -> Coverage:
-    """One writing as [size, size] coverage: the digit about 0.8 size high, the pen `pen` of the digit's height wide."""
+def draw_skeleton(skeleton: Skeleton, size_px: int, pen: float, rng: np.random.Generator) -> Coverage:
+    """Draw a digit on [size, size], about 0.8 of it high, with a pen of the width `pen` times the digit's height."""
     canvas = np.zeros((size_px, size_px), np.uint8)
-    for points in strokes(skeleton, rng):
-        wobble = cv2.GaussianBlur(rng.normal(0, 0.02, (len(points), 2)), (1, 9), 0)  # a hand trembles
+    for points in write_strokes(skeleton, rng):
+        wobble = cv2.GaussianBlur(rng.normal(0, 0.02, (len(points), 2)), (1, 9), 0)  # tremor
         path = np.round(((points + wobble) * 0.8 + 0.5) * size_px * 16).astype(np.int32)
         pressure = 1 + 0.25 * np.sin(np.linspace(rng.uniform(0, 6), rng.uniform(6, 9), len(path)))
         for start, end, press in zip(path, path[1:], pressure, strict=False):
@@ -157,15 +157,9 @@ def draw(skeleton: Skeleton, size_px: int, pen: float, rng: np.random.Generator)
     return np.asarray(canvas / 255, np.float32)
 
 
-def enlarge(pixels: npt.NDArray[np.uint8], size_px: int, pen: float) -> Coverage:
-    """An MNIST digit [28, 28] as [size, size] coverage with the crisp edge of a pen of about the given width."""
+def enlarge_mnist(pixels: npt.NDArray[np.uint8], size_px: int, pen: float) -> Coverage:
+    """Enlarge an MNIST digit [28, 28] to [size, size], with sharp edges and about the given pen width."""
     big = cv2.resize(pixels.astype(np.float32) / 255, (size_px, size_px), interpolation=cv2.INTER_CUBIC)
     big = cv2.GaussianBlur(big, (0, 0), size_px / 90)
     level = 0.5 if pen < 0.13 else 0.25  # a lower level cuts a thicker digit out of the same blur
     return np.clip((big - level) * size_px / 12 + 0.5, 0, 1).astype(np.float32)
-
-
-def cropped(coverage: Coverage) -> Coverage:
-    """The coverage cut to its ink."""
-    x, y, w, h = cv2.boundingRect((coverage > 0.3).astype(np.uint8))
-    return coverage[y : y + h, x : x + w]
