@@ -157,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Send an error that the standard library found as JSON, like all others."""
         self.close_connection = True
-        self._send_error(code, f"{explain or message or 'the request is not one that this server understands'}")
+        self._send_error(code, f"{explain or message or 'the server does not understand this request'}")
 
     def log_message(self, *_: object) -> None:
         pass
