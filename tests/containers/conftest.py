@@ -36,15 +36,6 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 CONFINED = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep each module's tests on one worker: they share the module's containers."""
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            if Path(__file__).parent in item.path.parents and item.get_closest_marker("xdist_group") is None:
-                item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 def docker(*arguments: str, timeout_s: float = 60, stderr_too: bool = False, **options) -> str:
     """Run docker and return what it printed."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=timeout_s, **options)

@@ -1,4 +1,4 @@
-"""What every good page has: names for all controls, contrast, visible focus, no scrolling sideways, little weight."""
+"""Accessibility and layout of the page: labels, contrast, focus, no horizontal scrolling, small downloads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOCUS = """() => {
 
 
 def bring_to(page, state):
-    """Bring the page into one of its states."""
+    """Put the page into one of its states."""
     if state in ("read", "kept"):
         draw_with_mouse(page, 3)
         assert_reads(page, 3)

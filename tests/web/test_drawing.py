@@ -1,4 +1,4 @@
-"""A person draws the ten digits on the page, in a real Chromium, and reads the right answers."""
+"""The page predicts each of the ten digits, drawn with the mouse, a finger or the keyboard in a real Chromium."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures opened, photographed, dropped and pasted: what lies on the paper is what was sent, and it is read."""
+"""Pictures that are opened, photographed, dropped or pasted are shown as they are sent, and predicted."""
 
 from __future__ import annotations
 
