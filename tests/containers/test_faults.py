@@ -70,8 +70,8 @@ def test_a_worker_runs_out_of_memory(greedy, seven, record_fault):
         answer = requests.post(url, seven, headers=headers, timeout=30)
         whole_s = wait_until_whole(client, gone=before)
         time.sleep(1)
-    does = "the kernel kills it, its batch is lost, another comes"
-    record_fault("a worker takes all memory of its container", does, load.outcomes, whole_s)
+    effect = "the kernel kills it; its batch fails; TorchServe starts another"
+    record_fault("a worker exhausts the memory of its container", effect, load.outcomes, whole_s)
     assert answer.json()["message"] == "Worker died."
     assert set(load.outcomes) <= {RIGHT, "500"}
     assert load.outcomes["500"] < BATCH
@@ -88,8 +88,8 @@ def test_the_disk_in_memory_is_full(service, seven, record_fault):
             workers = json.loads(docker("exec", torchserve, "python", "-m", "serving", "describe", "--json"))["workers"]
     finally:
         docker("exec", torchserve, "rm", "-f", FILLER)
-    does = "serves on; a worker that is killed comes back"
-    record_fault("the container's disk in memory is full, a worker is killed", does, load.outcomes)
+    effect = "service continues; the worker restarts"
+    record_fault("the container's in-memory disk is full and a worker is killed", effect, load.outcomes)
     assert set(load.outcomes) <= {RIGHT, "500"}
     assert load.outcomes["500"] <= BATCH
     assert [worker["status"] for worker in workers] == ["READY", "READY"]
@@ -101,7 +101,7 @@ HELD = {
     "1,000 connections are idle": lambda to: bad_clients.idle(to, 1000),
     "200 clients send their headers line by line": lambda to: bad_clients.trickling(to, 200, b"X: y\r\n"),
     "200 clients send their bodies byte by byte": lambda to: bad_clients.trickling(to, 200, b"x", BODY),
-    "20 clients ask for 100 pages each and never read": lambda to: bad_clients.never_reading(to, 20, PAGE, 100),
+    "20 clients request 100 pages each and never read": lambda to: bad_clients.never_reading(to, 20, PAGE, 100),
 }
 
 
@@ -111,7 +111,7 @@ def test_clients_that_hold_on_to_the_gateway_cost_nobody_an_answer(name, service
     with Load(f"{service.url}/predictions/mnist", seven, rate=100) as load:
         with HELD[name](gateway_address):
             time.sleep(FOR_S)
-    record_fault(f"gateway: {name}", "answers the others", load.outcomes)
+    record_fault(f"gateway: {name}", "other clients are not affected", load.outcomes)
     assert set(load.outcomes) == {RIGHT}
     assert max(outcome.took_s for outcome in load.all) < LATEST_S
 
@@ -121,6 +121,6 @@ def test_clients_that_leave_the_gateway_early_cost_nobody_an_answer(service, gat
         bad_clients.disconnect_in_the_body(gateway_address, 500)
         bad_clients.disconnect_before_the_answer(gateway_address, 500, seven)
         time.sleep(1)
-    name = "gateway: 500 clients leave in their bodies, 500 before their answers"
-    record_fault(name, "answers the others", load.outcomes)
+    name = "gateway: 500 clients disconnect in their bodies, 500 before their responses"
+    record_fault(name, "other clients are not affected", load.outcomes)
     assert set(load.outcomes) == {RIGHT}

@@ -72,7 +72,7 @@ def test_a_full_queue_is_429_and_whoever_waits_is_answered(small_queue, seven, r
     assert {answer.status_code for answer in given} == {200, 429}
     assert_told_to_come_again(given)
     counts = Counter("right" if answer.status_code == 200 else str(answer.status_code) for answer in given)
-    record_fault("gateway: 12 requests at once, where 2 have room", "429, and when to come again", counts)
+    record_fault("gateway: 12 requests at once, with room for 2", "the others get 429 with Retry-After", counts)
     assert ask(f"{small_queue}/predictions/mnist", seven).json()["digit"] == 7
 
 

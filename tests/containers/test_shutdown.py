@@ -1,4 +1,4 @@
-"""Servers stop, are restarted and die, and nobody's request is lost but to a server that was killed."""
+"""Servers stop, restart and die; only a killed server loses requests."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_stopped_under_load_it_answers_all_that_it_took(service, seven, record_f
         assert load.outcomes[RIGHT] > 500
         assert took_s < 15
         assert inspect(torchserve)["State"]["ExitCode"] == 0
-        does = "answers what it took, ends with 0; without a server the gateway says 503"
-        record_fault("SIGTERM to the only server", does, load.outcomes)
+        effect = "it responds to accepted requests and exits with 0; then the gateway returns 503"
+        record_fault("the only server gets SIGTERM", effect, load.outcomes)
     finally:
         docker("start", torchserve)
         service.wait_for(1)
@@ -50,7 +50,7 @@ def test_one_of_three_restarted_under_load_costs_nobody_anything(service, seven,
             wait_for(lambda: len(load.all) > 3000)
         assert set(load.outcomes) == {RIGHT}
         assert load.outcomes[RIGHT] > 3000
-        record_fault("one of three servers is restarted", "the others answer", load.outcomes)
+        record_fault("one of three servers restarts", "the other servers take its requests", load.outcomes)
     finally:
         service.up(replicas=1)
 
@@ -66,8 +66,8 @@ def test_when_torchserve_dies_it_is_started_anew_in_its_container(service, seven
         wait_until_whole(load)
     failed = [outcome.sent_s for outcome in load.failed]
     whole_s = max(failed) - min(failed)
-    does = "it is started anew; meanwhile the gateway says 503 and when to come again"
-    record_fault("the only server's Java is killed (-9)", does, load.outcomes, whole_s)
+    effect = "the container restarts it; meanwhile the gateway returns 503 with Retry-After"
+    record_fault("the only server's Java is killed (SIGKILL)", effect, load.outcomes, whole_s)
     assert set(load.outcomes) == {RIGHT, "503"}
     assert whole_s < RECOVERY_S
     assert "TorchServe ended by itself" in docker("logs", torchserve)
@@ -84,8 +84,8 @@ def test_when_it_dies_again_at_once_the_container_ends_and_is_restarted(service,
                 docker("exec", torchserve, "python", "-c", KILL_JAVA)
         wait_until_whole(load)
     failed = [outcome.sent_s for outcome in load.failed]
-    does = "its container ends and is restarted"
-    record_fault("Java is killed again and again", does, load.outcomes, max(failed) - min(failed))
+    effect = "the container exits and Docker restarts it"
+    record_fault("Java is killed repeatedly", effect, load.outcomes, max(failed) - min(failed))
     assert set(load.outcomes) <= {RIGHT, "503"}
 
 
