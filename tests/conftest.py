@@ -19,7 +19,7 @@ from serving.client import Client
 from serving.torchserve.process import TorchServe
 from tests.support.assertions import png
 
-pytest_plugins = ["tests.support.browser", "tests.support.faults_table", "tests.support.handlers"]
+pytest_plugins = ["tests.support.browser", "tests.support.faults_table", "tests.support.handlers", "tests.support.tiers"]
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS_VARIABLES = ("TS_INFERENCE_ADDRESS", "TS_MANAGEMENT_ADDRESS", "TS_METRICS_ADDRESS")
 GRPC_VARIABLES = ("TS_GRPC_INFERENCE_PORT", "TS_GRPC_MANAGEMENT_PORT")
