@@ -21,7 +21,7 @@ from tests.support.archives import of_version
 from tests.support.load import RIGHT, Load
 from tests.support.polling import wait_for
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 TMP = "--tmpfs=/tmp:exec,mode=1777"
 ROUTES = ("/predictions/mnist", "/explanations/mnist", "/v1/models/mnist:predict", "/v2/models/mnist/infer")
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.containers.conftest import docker, inspect, ip_address
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 PORTS = (22, 80, 443, 7070, 7071, *range(8000, 8004), *range(8080, 8092), 9090)
 LIMITS = {"gateway": (64, 2**30), "torchserve": (512, 3 * 2**30)}
 STRANGE = "/tmp/stranger.mar"  # noqa: S108

@@ -16,7 +16,7 @@ from tests.faults import bad_clients
 from tests.support.archives import with_changed
 from tests.support.load import RIGHT, Load
 
-pytestmark = [pytest.mark.docker, pytest.mark.fault]
+pytestmark = [pytest.mark.container, pytest.mark.fault]
 BATCH = 32
 RECOVERY_S = 20.0  # that it comes back; how soon is in docs/fault-injection.md
 FOR_S = 3.0

@@ -12,7 +12,7 @@ import yaml
 from tests.containers.conftest import CONFINED, docker, ip_address, run_container, wait_healthy
 from tests.support.archives import of_version
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 SERVER = ("-m", "http.server", "8000", "--directory", "/files")
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.containers.conftest import docker, ip_address, run_container, run_gateway, wait_open
 from tests.support.assertions import assert_is_prediction
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 PNG = {"Content-Type": "image/png"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

@@ -16,7 +16,7 @@ import pytest
 from tests.containers.conftest import docker, ip_address, is_open
 from tests.containers.raw_http import exchange, post, received
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE")
 
 ATTACKS = Path(__file__).parents[1] / "payloads/gateway_attacks"

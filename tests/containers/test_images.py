@@ -9,7 +9,7 @@ import pytest
 
 from tests.containers.conftest import docker, inspect
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 LIMIT_CUDA_MB = 4700
 BASE, BASE_LIMIT_MB = "debian:bookworm-slim", 80  # what the published base image has; a stand-in may be larger
 

@@ -17,7 +17,7 @@ from tests.containers.conftest import docker, run_container, run_gateway, wait_h
 from tests.containers.raw_http import answers, post, received
 from tests.support.assertions import npy
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 PNG = {"Content-Type": "image/png"}
 SMALL_QUEUE = {"minWorkers": 1, "maxWorkers": 1, "batchSize": 1, "jobQueueSize": 1}
 LONGEST_S = 60.0  # the gateway's own limit is 10 s

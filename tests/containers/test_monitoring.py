@@ -14,7 +14,7 @@ from tests.monitoring.definitions import ALERTS, queries
 from tests.support.assertions import png
 from tests.support.load import RIGHT, Load
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 WAIT_S = 60.0
 SCRAPE_S, WORKERS_REPORT_S = 1, 1  # in the tests' Prometheus; in the handlers
 PNG = {"Content-Type": "image/png"}

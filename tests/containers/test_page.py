@@ -7,7 +7,7 @@ import pytest
 from tests.containers.conftest import run_gateway
 from tests.support.browser import TOUCH, assert_reads, draw_with_finger, draw_with_mouse
 
-pytestmark = [pytest.mark.docker, pytest.mark.browser]
+pytestmark = [pytest.mark.container, pytest.mark.browser]
 
 
 @pytest.fixture

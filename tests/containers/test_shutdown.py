@@ -12,7 +12,7 @@ from tests.containers.conftest import docker, inspect
 from tests.support.load import RIGHT, Load
 from tests.support.polling import wait_for
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 RECOVERY_S = 20.0  # that it comes back; how soon is in docs/fault-injection.md
 KILL_JAVA = "import psutil; [p.kill() for p in psutil.process_iter() if p.name() == 'java']"
 

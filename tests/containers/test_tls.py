@@ -9,7 +9,7 @@ import pytest
 
 from tests.containers.conftest import ip_address, run_container, wait_open
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 NAME = "digits.example.org"
 
 

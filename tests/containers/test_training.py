@@ -9,7 +9,7 @@ import yaml
 
 from tests.containers.conftest import CONFINED, RUN, WORKER, docker
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 
 
 @pytest.fixture

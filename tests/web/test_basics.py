@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.browser import DESKTOP, PHONE, TOUCH, assert_reads, draw_with_finger, draw_with_mouse
 
-pytestmark = [pytest.mark.server, pytest.mark.browser]
+pytestmark = pytest.mark.browser
 LANGUAGES = {"en": "en-US", "ko": "ko-KR"}
 STATES = ["empty", "read", "problem", "locked", "kept"]
 

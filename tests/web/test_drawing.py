@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.browser import TOUCH, assert_reads, draw_with_finger, draw_with_mouse, paper_coordinates
 
-pytestmark = [pytest.mark.server, pytest.mark.browser]
+pytestmark = pytest.mark.browser
 HINT = "Draw a digit from 0 to 9."
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.browser import assert_reads, draw_with_mouse
 
-pytestmark = [pytest.mark.server, pytest.mark.browser]
+pytestmark = pytest.mark.browser
 DARK, LIGHT = np.array([22, 25, 29]), np.array([245, 246, 248])
 
 

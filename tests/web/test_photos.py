@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from tests.support.browser import CHROMIUM, PHONE, TOUCH, assert_reads, draw_with_mouse
 from tests.web.test_explanations import DARK, LIGHT, colours
 
-pytestmark = [pytest.mark.server, pytest.mark.browser]
+pytestmark = pytest.mark.browser
 HINT = "Draw a digit from 0 to 9."
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from serving import ui_server
 from tests.support.browser import assert_reads, draw_with_mouse
 
-pytestmark = [pytest.mark.server, pytest.mark.browser]
+pytestmark = pytest.mark.browser
 OFFLINE = "ERR_INTERNET_DISCONNECTED"
 
 
