@@ -60,7 +60,7 @@ def fetch(service, container, volume, url, digest):
 
 def predicted_by(container):
     """Wait until a server answers a real digit, and return the version that it serves."""
-    wait_healthy(container, timeout_s=90)
+    wait_healthy(container)
     described = docker("exec", container, "python", "-m", "serving", "describe", "mnist", "--json")
     return json.loads(described)["modelVersion"]
 

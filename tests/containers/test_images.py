@@ -64,7 +64,7 @@ def test_nothing_of_the_build_is_left(service):
 
 
 def test_only_the_gateway_has_a_port_and_only_on_the_loopback(service):
-    (torchserve,), gateway = service.container("torchserve"), service.containers("gateway")
+    torchserve, gateway = service.container("torchserve"), service.container("gateway")
     assert not any(inspect(torchserve)["NetworkSettings"]["Ports"].values())
     ports = inspect(gateway)["NetworkSettings"]["Ports"]
     assert {port: binding for port, binding in ports.items() if binding} == {

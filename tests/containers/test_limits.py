@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import requests
 
-from tests.containers.conftest import docker, run_container, run_gateway, wait_healthy
+from tests.containers.conftest import docker, ip_address, run_container, run_gateway, wait_healthy
 from tests.containers.raw_http import answers, post, received
 from tests.support.assertions import npy
 
@@ -106,25 +106,45 @@ def test_a_limit_that_is_no_number_is_named(service):
         assert "error: RATE_LIMIT is many; it may be a whole number from 1" in logs
 
 
-def test_headers_that_trickle_are_cut_off(gateway_address):
+def trickle_headers(gateway_address):
     with socket.create_connection(gateway_address, timeout=1) as connection:
         connection.sendall(b"POST /predictions/mnist HTTP/1.1\r\nHost: x\r\n")
         assert_cut_off(connection, lambda: connection.sendall(b"X: y\r\n"))
 
 
-def test_a_body_that_pauses_is_cut_off(gateway_address):
+def pause_in_the_body(gateway_address):
     with socket.create_connection(gateway_address, timeout=1) as connection:
         connection.sendall(post(body=bytes(1000))[:-500])
         assert_cut_off(connection, lambda: None)
 
 
-def test_a_client_that_never_reads_is_cut_off(gateway_address):
+def never_read(gateway_address):
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(1)
         connection.connect(gateway_address)
         page = b"GET /page.js HTTP/1.1\r\nHost: x\r\n\r\n"
         assert_cut_off(connection, lambda: connection.sendall(page * 1000), reading=False)
+
+
+SLOW_CLIENTS = {
+    "headers that trickle": trickle_headers,
+    "a body that pauses": pause_in_the_body,
+    "a client that never reads": never_read,
+}
+
+
+@pytest.fixture(scope="module")
+def slow_clients(service):
+    """Start all slow clients at once; yield the future of each, which raises if the gateway does not cut it off."""
+    gateway_address = ip_address(service.container("gateway")), 8000
+    with ThreadPoolExecutor(len(SLOW_CLIENTS)) as pool:
+        yield {name: pool.submit(client, gateway_address) for name, client in SLOW_CLIENTS.items()}
+
+
+@pytest.mark.parametrize("name", SLOW_CLIENTS)
+def test_a_slow_client_is_cut_off(slow_clients, name):
+    slow_clients[name].result(timeout=2 * LONGEST_S)
 
 
 def assert_cut_off(connection, go_on, *, reading=True):

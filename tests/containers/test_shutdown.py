@@ -14,6 +14,10 @@ from tests.support.polling import wait_for
 
 pytestmark = pytest.mark.container
 RECOVERY_S = 20.0  # that it comes back; how soon is in docs/fault-injection.md
+JAVA_UPTIME_S = """
+import psutil, time
+print(*(time.time() - process.create_time() for process in psutil.process_iter() if process.name() == "java"))
+"""
 KILL_JAVA = "import psutil; [p.kill() for p in psutil.process_iter() if p.name() == 'java']"
 
 
@@ -59,7 +63,7 @@ def test_one_of_three_restarted_under_load_costs_nobody_anything(service, seven,
 def test_when_torchserve_dies_it_is_started_anew_in_its_container(service, seven, record_fault):
     torchserve = service.container("torchserve")
     restarts = inspect(torchserve)["RestartCount"]
-    time.sleep(MIN_UPTIME_S)
+    wait_for(lambda: float(docker("exec", torchserve, "python", "-c", JAVA_UPTIME_S)) > MIN_UPTIME_S)
     with Load(f"{service.url}/predictions/mnist", seven, rate=100) as load:
         time.sleep(1)
         docker("exec", torchserve, "python", "-c", KILL_JAVA)
