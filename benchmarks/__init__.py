@@ -1,1 +1,1 @@
-"""Load runs against this server and its peers, their stored results, and what is drawn from them."""
+"""Load tests of this server beside other servers, their stored results, and the tables and charts drawn from them."""

@@ -1,17 +1,19 @@
-"""How a run ends early: with one sentence instead of a traceback, and with every server stopped."""
+"""The error that ends a benchmark with one sentence, and signals that end it with every server stopped."""
 
 from __future__ import annotations
 
 import signal
 from typing import NoReturn
 
+from common.cli import UserError
 
-class BenchmarkError(RuntimeError):
-    """What is missing or went wrong, and what mends it."""
+
+class BenchmarkError(UserError):
+    """One sentence: what is missing or failed, and what to do about it."""
 
 
 def stop_on_signals() -> None:
-    """Make Ctrl-C, SIGTERM and a closed terminal unwind the program; a background job starts with SIGINT ignored."""
+    """Raise KeyboardInterrupt on Ctrl-C, SIGTERM and a closed terminal, so that every `with` block is left in order."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a request for a digit: each is to be answered 400, and to cost nobody else anything."""
+"""Bad requests: each is to be answered 400, and must not affect any other request."""
 
 from __future__ import annotations
 
@@ -7,27 +7,25 @@ import struct
 import zlib
 from collections.abc import Mapping
 
+from common.png import png_chunk
+
 JSON = {"Content-Type": "application/json"}
 BadRequest = tuple[bytes, Mapping[str, str]]
 
 
-def bomb() -> bytes:
-    """A PNG of 100 bytes that claims to be 100,000 pixels wide and high."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+def decompression_bomb() -> bytes:
+    """Return a PNG of 100 bytes whose header claims 100,000 × 100,000 pixels."""
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 100_000, 100_000, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", zlib.compress(b"\0")) + png_chunk(b"IEND", b"")
 
 
 def bad_requests(image: bytes) -> list[BadRequest]:
-    """Bodies and headers, some of them made of a good image."""
+    """Return bodies with their headers, some of them made from a valid image."""
     return [
         (b"", {}),
         (b"\xde\xad\xbe\xef" * 50, {}),
         (image[: len(image) // 2], {}),
-        (bomb(), {}),
+        (decompression_bomb(), {}),
         (b'{"instances": [', JSON),
         (b'{"instances": [[1, 2, 3]]}', JSON),
         (b'{"instances": [[' + b"NaN," * 783 + b"NaN]]}", JSON),

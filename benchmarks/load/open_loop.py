@@ -1,8 +1,8 @@
-"""Open loop: requests arrive at their own times (Poisson), whether or not earlier ones are answered.
+"""Open loop: requests arrive at random times (Poisson), whether or not earlier ones have been answered.
 
-Latency counts from the moment a request was meant to be sent, also while it waits for a free connection, so a server
-that stalls is charged for all who would have come meanwhile: there is no coordinated omission.
-Debian has no wrk2; k6 and autocannon count from the actual sending.
+Latency counts from the moment at which a request was due, also while it waits for a free connection. So a server that
+stalls is charged for every request that was due meanwhile: there is no coordinated omission.
+Debian has no wrk2; k6 and autocannon count from the moment of sending.
 """
 
 from __future__ import annotations
@@ -13,64 +13,61 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import httptools
 import numpy as np
 import uvloop
 
+from benchmarks.load.http1 import Connection
+
 DRAIN_S = 3.0
-CHECK_EACH = 20  # one answer in twenty is read and compared
+CHECK_INTERVAL = 20  # one response in twenty is read and checked
 SEED = 20240501
 
 
-class Connection(asyncio.Protocol):
-    """One HTTP/1.1 connection with at most one request under way."""
+class _Connection(Connection):
+    """Reports each response to the load, with the number of its request."""
 
     def __init__(self, load: OpenLoop) -> None:
-        self.load = load
-        self.intended_s = 0.0
+        self._load = load
+        self.due_s = 0.0
         self.number = -1
 
     def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        self.load.idle.append(self)
+        super().connection_made(transport)
+        self._load.idle.append(self)
 
-    def send(self, number: int, intended_s: float) -> None:
-        self.number, self.intended_s = number, intended_s
-        self.body: list[bytes] = []
-        self.parser = httptools.HttpResponseParser(self)
-        self.transport.write(self.load.requests[number % len(self.load.requests)])
+    def start(self, number: int, due_s: float) -> None:
+        self.number, self.due_s = number, due_s
+        requests = self._load.requests
+        self.send(requests[number % len(requests)], keep_body=number % CHECK_INTERVAL == 0)
 
-    def data_received(self, data: bytes) -> None:
-        self.parser.feed_data(data)
+    def on_response(self, status: int, body: bytes) -> None:
+        self._load.count(self.number, self.due_s, status, body)
+        if self.is_open:
+            self._load.reuse(self)
 
-    def on_body(self, body: bytes) -> None:
-        if self.number % CHECK_EACH == 0:
-            self.body.append(body)
+    def on_failure(self, error: Exception) -> None:  # noqa: ARG002
+        self._load.broken += 1
 
-    def on_message_complete(self) -> None:
-        number, self.number = self.number, -1
-        self.load.answered(number, self.intended_s, self.parser.get_status_code(), b"".join(self.body))
-        self.load.free(self)
-
-    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002
-        self.load.lost(self)
+    def on_close(self) -> None:
+        if self in self._load.idle:
+            self._load.idle.remove(self)
 
 
 class OpenLoop:
-    """Sends `requests` in turn at `rate` per second for `seconds`; `right(number, body)` judges sampled answers."""
+    """Send `requests` in turn, `rate` a second for `seconds`; `check(number, body)` checks a sample of responses."""
 
     def __init__(
-        self, port: int, requests: Sequence[bytes], right: Callable[[int, bytes], bool], host: str = "127.0.0.1"
+        self, port: int, requests: Sequence[bytes], check: Callable[[int, bytes], bool], host: str = "127.0.0.1"
     ) -> None:
-        self.host, self.port, self.requests, self._right = host, port, requests, right
-        self.idle: list[Connection] = []
+        self.host, self.port, self.requests, self._check = host, port, requests, check
+        self.idle: list[_Connection] = []
         self.waiting: deque[tuple[int, float]] = deque()
-        self.latencies: list[tuple[float, float]] = []  # when it was meant to be sent, s; how long it took, s
+        self.latencies: list[tuple[float, float]] = []  # when it was due, s; its latency, s
         self.refused = self.broken = self.checked = self.wrong = 0
 
     async def run(self, rate: float, seconds: float, connections: int) -> None:
         loop = asyncio.get_running_loop()
-        opened = [loop.create_connection(lambda: Connection(self), self.host, self.port) for _ in range(connections)]
+        opened = [loop.create_connection(lambda: _Connection(self), self.host, self.port) for _ in range(connections)]
         transports = [transport for transport, _ in await asyncio.gather(*opened)]
         random = np.random.default_rng(SEED)
         times = np.cumsum(random.exponential(1 / rate, int(rate * seconds * 1.2) + 100))
@@ -91,35 +88,32 @@ class OpenLoop:
         for transport in transports:
             transport.abort()
 
-    def _send(self, number: int, intended_s: float) -> None:
+    def _send(self, number: int, due_s: float) -> None:
         if self.idle:
-            self.idle.pop().send(number, intended_s)
+            self.idle.pop().start(number, due_s)
         else:
-            self.waiting.append((number, intended_s))
+            self.waiting.append((number, due_s))
 
-    def free(self, connection: Connection) -> None:
+    def reuse(self, connection: _Connection) -> None:
+        """Send the next waiting request over a connection that has become free."""
         if self.waiting:
-            connection.send(*self.waiting.popleft())
+            connection.start(*self.waiting.popleft())
         else:
             self.idle.append(connection)
 
-    def lost(self, connection: Connection) -> None:
-        self.broken += connection.number >= 0
-        if connection in self.idle:
-            self.idle.remove(connection)
-
-    def answered(self, number: int, intended_s: float, status: int, body: bytes) -> None:
+    def count(self, number: int, due_s: float, status: int, body: bytes) -> None:
+        """Count a response."""
         if status != 200:
             self.refused += 1
             return
-        self.latencies.append((intended_s, time.perf_counter() - self.began_s - intended_s))
-        if number % CHECK_EACH == 0:
+        self.latencies.append((due_s, time.perf_counter() - self.began_s - due_s))
+        if number % CHECK_INTERVAL == 0:
             self.checked += 1
-            self.wrong += not self._right(number, body)
+            self.wrong += not self._check(number, body)
 
 
 def percentiles_ms(latencies_s: Sequence[float]) -> dict[str, float | None]:
-    """The latency that 50, 99 and 99.9 of 100 stay at or below; None where nothing was answered."""
+    """Return the 50th, 99th and 99.9th percentile in ms; None if there are no latencies."""
     names = {"p50_ms": 50, "p99_ms": 99, "p999_ms": 99.9}
     if not latencies_s:
         return dict.fromkeys(names)
@@ -127,18 +121,19 @@ def percentiles_ms(latencies_s: Sequence[float]) -> dict[str, float | None]:
     return dict(zip(names, map(float, values), strict=True))
 
 
-def judge(digits: Sequence[int], read: Callable[[bytes], int]) -> Callable[[int, bytes], bool]:
-    """Whether an answer names the digit of its request."""
+def check_digits(digits: Sequence[int], read: Callable[[bytes], int]) -> Callable[[int, bytes], bool]:
+    """Return a function that says whether a response names the digit of its request."""
     return lambda number, body: read(body) == digits[number % len(digits)]
 
 
 def run(load: OpenLoop, rate: float, seconds: float, connections: int = 256) -> dict[str, Any]:
+    """Run the load and return its summary."""
     uvloop.run(load.run(rate, seconds, connections))
     return summary(load, rate)
 
 
 def summary(load: OpenLoop, rate: float) -> dict[str, Any]:
-    """What became of the requests that were due: `success` is the share answered 200 within the time and the drain."""
+    """Summarize the requests that were due; `success` is the share answered with 200 before the end of the drain."""
     answered = len(load.latencies)
     due = answered + load.refused + load.broken + load.unanswered
     return {

@@ -1,4 +1,4 @@
--- wrk -s wrk.lua URL -- FILE...   each FILE is one whole HTTP request; they are sent in turn.
+-- wrk -s wrk.lua URL -- FILE...   each FILE is a whole HTTP request; they are sent in turn.
 local requests, next_one = {}, 0
 
 function init(args)

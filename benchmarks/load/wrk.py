@@ -1,6 +1,7 @@
-"""Closed loop: each connection sends its next request when the last is answered. The generator is wrk.
+"""Closed loop by wrk: each connection sends its next request when the last one has been answered.
 
-wrk corrects its percentiles for coordinated omission by the mean interval of a connection; `open_loop` needs none.
+wrk corrects its percentiles for coordinated omission by the mean interval of a connection; `open_loop` needs no
+correction.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ SCRIPT = Path(__file__).with_name("wrk.lua")
 
 
 def check() -> None:
+    """Raise BenchmarkError if wrk is not installed."""
     if shutil.which("wrk") is None:
         raise BenchmarkError("wrk is not there: apt-get install wrk")
 
@@ -26,7 +28,7 @@ def check() -> None:
 def run(
     port: int, requests: Sequence[bytes], connections: int, seconds: float, host: str = "127.0.0.1"
 ) -> dict[str, Any]:
-    """Send whole HTTP requests in turn over `connections` connections; says what came of them."""
+    """Send whole HTTP requests in turn over `connections` connections; return the summary."""
     with tempfile.TemporaryDirectory(prefix="wrk-") as folder:
         files = [Path(folder, str(i)) for i in range(len(requests))]
         for file, request in zip(files, requests, strict=True):
@@ -40,12 +42,12 @@ def run(
 
 
 def summary(counted: dict[str, Any], connections: int) -> dict[str, Any]:
-    """What wrk counted, with the throughput of what was answered 200 and its share in all that was sent."""
-    right = counted["requests"] - counted["refused"]
+    """Return wrk's counts, the throughput of responses with status 200, and their share of all requests."""
+    answered = counted["requests"] - counted["refused"]
     sent = counted["requests"] + counted["broken"]
     return {
         "connections": connections,
         **counted,
-        "requests_per_s": right / counted["duration_s"],
-        "success": right / sent if sent else 0.0,
+        "requests_per_s": answered / counted["duration_s"],
+        "success": answered / sent if sent else 0.0,
     }

@@ -1,6 +1,6 @@
-"""Results as JSON lines: the first says where, when and what; each further one is a record of its own kind.
+"""Store results as JSON lines: the first is the run (where, when, settings); every other record has a kind of its own.
 
-Every record is on disk as soon as it is there, so an interrupted run keeps what it has and --resume goes on from it.
+Each record is on disk as soon as it has been measured: an interrupted run keeps its records, and --resume continues it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.servers.registry import BENCHMARKS, PEERS
+from benchmarks.servers.registry import BENCHMARKS, SERVERS
 
 FOLDER = BENCHMARKS / "results"
 Record = dict[str, Any]
@@ -36,21 +36,24 @@ class Results:
             if self.records[0]["settings"] != settings:
                 raise BenchmarkError(f"{path} was made with other settings; give the same ones, or leave out --resume")
         else:
-            run = {"kind": "run", "settings": settings, **surroundings()}  # of the tree as it is before this file goes
+            run = {"kind": "run", "settings": settings, **environment_info()}  # before the file goes: git describes it
             path.unlink(missing_ok=True)
             self.add(run)
 
     def add(self, record: Record) -> None:
+        """Append a record, to the file as well."""
         self.records.append(record)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
     def has(self, **wanted: Any) -> bool:
+        """Say whether there is a record with these values."""
         return any(all(record.get(k) == v for k, v in wanted.items()) for record in self.records)
 
 
-def read(path: Path, maker: str = "make bench") -> list[Record]:
-    """All records of a file. A last line that was cut off is left out, there and on disk."""
+def read(path: Path) -> list[Record]:
+    """Return all records of a file, and remove a last line that was cut off. Raises BenchmarkError."""
+    maker = f"python -m benchmarks {path.stem}" if path.stem in ("endurance", "soak", "sweeps", "gpu") else "make bench"
     if not path.exists():
         raise BenchmarkError(f"there is no {path}; make it with `{maker}`")
     text = path.read_text(encoding="utf-8")
@@ -64,14 +67,15 @@ def read(path: Path, maker: str = "make bench") -> list[Record]:
 
 
 def of_kind(records: Iterable[Record], kind: str) -> list[Record]:
+    """Return the records of one kind."""
     return [record for record in records if record["kind"] == kind]
 
 
-def surroundings() -> Record:
-    """Where and when, and of which versions."""
+def environment_info() -> Record:
+    """Return date, command, commit, machine and versions."""
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "command": " ".join(["python", "-m", _module(), *sys.argv[1:]]),
+        "command": " ".join(["python", "-m", "benchmarks", *sys.argv[1:]]),
         "commit": _git("describe", "--always", "--dirty", "--exclude=*"),
         "machine": {
             "cpu": cpu_model(),
@@ -81,13 +85,8 @@ def surroundings() -> Record:
         },
         "python": platform.python_version(),
         "torch": importlib.metadata.version("torch"),
-        "versions": {peer.name: f"{peer.package} {peer.version}" for peer in PEERS},
+        "versions": {server.name: f"{server.package} {server.version}" for server in SERVERS},
     }
-
-
-def _module() -> str:
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return spec.name.removesuffix(".__main__") if spec else "benchmarks"
 
 
 def _git(*arguments: str) -> str:
@@ -96,6 +95,7 @@ def _git(*arguments: str) -> str:
 
 
 def cpu_model() -> str:
+    """Return the processor's name as Linux reports it."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

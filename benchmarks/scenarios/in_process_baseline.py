@@ -1,9 +1,8 @@
-"""Images a second of one process and one thread without a server, as JSON: what bulk requests are held against.
+"""Measure images a second in one process and one thread without a server: the baseline of bulk requests, as JSON.
 
 python -m benchmarks.scenarios.in_process_baseline 1 64 1024
 
-A process of its own, because the one that measures the servers must not have torch: pages of a library count as shared
-among all who have it, so every server would seem smaller than it is.
+It is a process of its own because the process that measures servers must not load torch: see benchmarks/__main__.py.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ SECONDS = 1.0
 
 
 def images_per_s(count: int) -> dict[str, float]:
-    """Images a second by form: an .npy of `count` digits read, and as many PNGs decoded, each with the net."""
+    """Return images a second of an .npy array of `count` digits ("npy") and of as many PNG files ("png")."""
     net = load_net()
     array, pngs = bulk(count), [SAMPLES[i % 10].read_bytes() for i in range(count)]
 
-    def from_npy() -> NDArray[np.float32]:
+    def load_npy() -> NDArray[np.float32]:
         return np.load(io.BytesIO(array)).reshape(-1, 784).astype(np.float32) / 255
 
-    def from_pngs() -> NDArray[np.float32]:
+    def decode_pngs() -> NDArray[np.float32]:
         return np.stack([decode(png) for png in pngs])
 
     rates = {}
     with torch.inference_mode():
-        for name, read in {"npy": from_npy, "png": from_pngs}.items():
+        for name, read in {"npy": load_npy, "png": decode_pngs}.items():
             began, passes = time.perf_counter(), 0
             while time.perf_counter() < began + SECONDS or not passes:
                 net(torch.from_numpy(read())).softmax(dim=1).numpy()

@@ -1,4 +1,4 @@
-"""One peer, started and asked until it answers right."""
+"""Start a server, wait until it answers correctly, and stop it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from pathlib import Path
 from types import TracebackType
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.load.http1 import post_request
 from benchmarks.servers.environments import python_of
 from benchmarks.servers.process_tree import ProcessTree
-from benchmarks.servers.registry import SAMPLES, Peer
+from benchmarks.servers.registry import SAMPLES, ServerEntry
 from common.paths import ROOT
 from common.ports import free_ports
 
@@ -23,21 +24,21 @@ PORTS = 5  # TorchServe's five listeners
 
 
 class Server:
-    """A running peer, with `more` in its environment; `ready_s` is from its launch to its first right answer."""
+    """A running server, with `variables` in its environment; `ready_s` is from launch to first right response."""
 
-    def __init__(self, peer: Peer, more: Mapping[str, str] = {}) -> None:
-        self.peer, self._more = peer, more
+    def __init__(self, entry: ServerEntry, variables: Mapping[str, str] = {}) -> None:
+        self.entry, self._variables = entry, variables
         self.port = free_ports(PORTS)
 
     def __enter__(self) -> Server:
         self._scratch = Path(tempfile.mkdtemp(prefix="bench-"))
         log = self._scratch / "server.log"
-        command = [str(python_of(self.peer)), "-m", f"benchmarks.servers.impl.{self.peer.module}", str(self.port)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "SCRATCH": str(self._scratch), **self._more}
+        command = [str(python_of(self.entry)), "-m", f"benchmarks.servers.impl.{self.entry.module}", str(self.port)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "SCRATCH": str(self._scratch), **self._variables}
         began = time.monotonic()
-        self.tree = ProcessTree([*command, *self.peer.options], environment, ROOT, log)
+        self.tree = ProcessTree([*command, *self.entry.options], environment, ROOT, log)
         try:
-            self._wait(log)
+            self._wait_until_ready(log)
         except BaseException:
             self.tree.stop()
             raise
@@ -49,37 +50,38 @@ class Server:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def request(self, image: bytes) -> bytes:
-        """One image's whole HTTP request."""
-        body = self.peer.encode(image)
-        headers = {"Host": f"127.0.0.1:{self.port}", **self.peer.headers, "Content-Length": str(len(body))}
-        lines = [f"POST {self.peer.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-        return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+        """Return the whole HTTP request for one image."""
+        return post_request(self.entry.path, self.entry.encode(image), self.entry.headers, f"127.0.0.1:{self.port}")
 
-    def ask(self, image: bytes, timeout_s: float = 5.0) -> int:
-        """The digit that the server finds in an image. Raises OSError, HTTPException or ValueError."""
+    def sample_requests(self) -> list[bytes]:
+        """Return the HTTP requests for the ten sample digits, in order."""
+        return [self.request(path.read_bytes()) for path in SAMPLES.values()]
+
+    def predict(self, image: bytes, timeout_s: float = 5.0) -> int:
+        """Return the digit that the server finds in an image. Raises OSError, HTTPException or ValueError."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         try:
-            connection.request("POST", self.peer.path, self.peer.encode(image), dict(self.peer.headers))
-            answer = connection.getresponse()
-            body = answer.read()
+            connection.request("POST", self.entry.path, self.entry.encode(image), dict(self.entry.headers))
+            response = connection.getresponse()
+            body = response.read()
         finally:
             connection.close()
-        if answer.status != http.HTTPStatus.OK:
-            raise ValueError(f"answered {answer.status}: {body[:200]!r}")
-        return self.peer.digit(body)
+        if response.status != http.HTTPStatus.OK:
+            raise ValueError(f"answered {response.status}: {body[:200]!r}")
+        return self.entry.digit(body)
 
-    def _wait(self, log: Path) -> None:
+    def _wait_until_ready(self, log: Path) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
         seven = SAMPLES[7].read_bytes()
-        reason: object = "nothing answered"
+        reason: object = "it did not answer"
         while time.monotonic() < deadline and self.tree.process.poll() is None:
             try:
-                if self.ask(seven) == 7:
+                if self.predict(seven) == 7:
                     return
                 reason = "it took a 7 for another digit"
             except (OSError, http.client.HTTPException, ValueError) as error:
                 reason = error
             time.sleep(0.02)
-        kept = Path(tempfile.gettempdir()) / f"bench-{self.peer.name}.log"
+        kept = Path(tempfile.gettempdir()) / f"bench-{self.entry.name}.log"
         shutil.copy(log, kept)
-        raise BenchmarkError(f"{self.peer.name} did not get ready ({reason}); its log is {kept}")
+        raise BenchmarkError(f"{self.entry.name} did not get ready ({reason}); its log is {kept}")

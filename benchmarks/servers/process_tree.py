@@ -1,4 +1,4 @@
-"""A server with all that it starts: what it costs, and how it ends. Linux only."""
+"""Run a server with all its descendants: measure their CPU time, memory and open files, and stop them. Linux only."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ STOP_TIMEOUT_S = 15.0
 
 
 class ProcessTree:
-    """Runs a command; leaving the context ends it and every process that came of it, daemons too.
+    """Run a command; leaving the context stops it and every process that it started, daemons too.
 
-    A daemon's parent ends early and it would be adopted by init; as subreaper this process adopts it instead, so that
-    everything below this process, other than what it had before, belongs to the server.
+    A daemon's parent ends early and init would adopt the daemon; as subreaper this process adopts it instead, so that
+    every descendant of this process that was not there before belongs to the server.
     """
 
     def __init__(self, command: list[str], environment: Mapping[str, str], folder: Path, log: Path) -> None:
@@ -33,7 +33,7 @@ class ProcessTree:
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches the benchmark alone, which ends the server in order
+                start_new_session=True,  # Ctrl-C reaches the benchmark alone, which stops the server in order
             )
 
     def __enter__(self) -> ProcessTree:
@@ -43,11 +43,11 @@ class ProcessTree:
         self.stop()
 
     def processes(self) -> list[psutil.Process]:
-        everything = psutil.Process().children(recursive=True)
-        return [process for process in everything if process.pid not in self._before]
+        descendants = psutil.Process().children(recursive=True)
+        return [process for process in descendants if process.pid not in self._before]
 
     def cpu_s(self) -> float:
-        """CPU seconds so far, user and system, with those of children that have ended."""
+        """Return the CPU seconds so far, user and system, including those of children that have ended."""
         total = 0.0
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
@@ -56,7 +56,7 @@ class ProcessTree:
         return total
 
     def memory_mb(self) -> float:
-        """Proportional set size: a page that n processes share counts 1/n for each."""
+        """Return the proportional set size in MB: a page that n processes share counts 1/n for each."""
         total = 0
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
@@ -64,7 +64,7 @@ class ProcessTree:
         return total / 2**20
 
     def descriptors(self) -> int:
-        """Files, sockets and pipes that are open in all processes together."""
+        """Return the number of files, sockets and pipes that all processes together have open."""
         total = 0
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
@@ -82,5 +82,5 @@ class ProcessTree:
                     process.kill()
             psutil.wait_procs(left, timeout=5)
         with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG) != (0, 0):  # adopted ones that ended
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):  # reap adopted processes
                 pass

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 import requests
 
-from benchmarks.scenarios.soak.recovery import wait_until_whole, workers
+from common.recovery import wait_until_healthy, worker_pids
 from serving.client import Client
 from tests.containers.conftest import docker, ip_address, run_container, wait_healthy
 from tests.faults import bad_clients
@@ -66,16 +66,16 @@ def test_a_worker_runs_out_of_memory(greedy, seven, record_fault):
     url, headers = f"{greedy}:8080/predictions/mnist", {"Content-Type": "image/png", "X-Allocate": "8 GiB"}
     with Load(url, seven, rate=200) as load, Client(f"{greedy}:8080", f"{greedy}:8081") as client:
         time.sleep(1)
-        before = workers(client)
+        before = worker_pids(client)
         answer = requests.post(url, seven, headers=headers, timeout=30)
-        whole_s = wait_until_whole(client, gone=before)
+        recovery_s = wait_until_healthy(client, gone=before)
         time.sleep(1)
     effect = "the kernel kills it; its batch fails; TorchServe starts another"
-    record_fault("a worker exhausts the memory of its container", effect, load.outcomes, whole_s)
+    record_fault("a worker exhausts the memory of its container", effect, load.outcomes, recovery_s)
     assert answer.json()["message"] == "Worker died."
     assert set(load.outcomes) <= {RIGHT, "500"}
     assert load.outcomes["500"] < BATCH
-    assert whole_s < RECOVERY_S
+    assert recovery_s < RECOVERY_S
 
 
 def test_the_disk_in_memory_is_full(service, seven, record_fault):

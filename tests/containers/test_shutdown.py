@@ -67,13 +67,13 @@ def test_when_torchserve_dies_it_is_started_anew_in_its_container(service, seven
     with Load(f"{service.url}/predictions/mnist", seven, rate=100) as load:
         time.sleep(1)
         docker("exec", torchserve, "python", "-c", KILL_JAVA)
-        wait_until_whole(load)
+        wait_until_recovered(load)
     failed = [outcome.sent_s for outcome in load.failed]
-    whole_s = max(failed) - min(failed)
+    recovery_s = max(failed) - min(failed)
     effect = "the container restarts it; meanwhile the gateway returns 503 with Retry-After"
-    record_fault("the only server's Java is killed (SIGKILL)", effect, load.outcomes, whole_s)
+    record_fault("the only server's Java is killed (SIGKILL)", effect, load.outcomes, recovery_s)
     assert set(load.outcomes) == {RIGHT, "503"}
-    assert whole_s < RECOVERY_S
+    assert recovery_s < RECOVERY_S
     assert "TorchServe ended by itself" in docker("logs", torchserve)
     assert inspect(torchserve)["RestartCount"] == restarts
 
@@ -86,17 +86,17 @@ def test_when_it_dies_again_at_once_the_container_ends_and_is_restarted(service,
         while inspect(torchserve)["RestartCount"] == restarts:
             with contextlib.suppress(AssertionError):  # while there is no container
                 docker("exec", torchserve, "python", "-c", KILL_JAVA)
-        wait_until_whole(load)
+        wait_until_recovered(load)
     failed = [outcome.sent_s for outcome in load.failed]
     effect = "the container exits and Docker restarts it"
     record_fault("Java is killed repeatedly", effect, load.outcomes, max(failed) - min(failed))
     assert set(load.outcomes) <= {RIGHT, "503"}
 
 
-def wait_until_whole(load):
+def wait_until_recovered(load):
     """Wait until requests have failed, and the last hundred have not."""
     end = time.monotonic() + 60
-    while not load.failed or any(outcome.what != RIGHT for outcome in load.all[-100:]):
+    while not load.failed or any(outcome.name != RIGHT for outcome in load.all[-100:]):
         assert time.monotonic() < end
         time.sleep(0.1)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.scenarios.soak.recovery import wait_until_whole, workers
+from common.recovery import wait_until_healthy, worker_pids
 from serving.client import Client
 from serving.torchserve.process import TorchServe
 from tests.conftest import environment_of_free_ports
@@ -26,11 +26,11 @@ class Faulty:
         self.url = f"{server.inference}/predictions/mnist"
 
     def workers(self) -> set[int]:
-        return workers(self.client)
+        return worker_pids(self.client)
 
     def wait_until_whole(self, without: int) -> float:
         """Return how many seconds it took until all workers were ready, without the one that has ended."""
-        return wait_until_whole(self.client, gone={without})
+        return wait_until_healthy(self.client, gone={without})
 
     def java(self) -> psutil.Process:
         return psutil.Process(self.server.process.pid)

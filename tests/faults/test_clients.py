@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from benchmarks.load.constant_rate import http_request
+from benchmarks.load.http1 import post_request
 from tests.faults import bad_clients
 from tests.support.assertions import npy
 from tests.support.load import RIGHT, Load
@@ -86,7 +86,7 @@ def test_clients_send_bodies_a_byte_at_a_time(beside, address):
 def test_clients_never_read(beside, address):
     """Each is owed 10 MB, more than the kernel takes for it."""
     digits = npy(np.zeros((10_000, 28, 28), np.uint8))
-    request = http_request("/predictions/mnist", digits, {"Content-Type": "application/x-npy"})
+    request = post_request("/predictions/mnist", digits, {"Content-Type": "application/x-npy"})
     clients = bad_clients.never_reading(address, 5, request, 4)
     beside("5 clients ask for 40,000 digits each and never read", "it keeps answers until they leave", holding(clients))
 

@@ -6,7 +6,8 @@ import json
 from collections import Counter
 from urllib.parse import urlsplit
 
-from benchmarks.load.constant_rate import RIGHT, Asked, ConstantLoad, Outcome, http_request
+from benchmarks.load.constant_rate import RIGHT, CheckedRequest, ConstantLoad, Outcome
+from benchmarks.load.http1 import post_request
 
 
 def check_digit(status: int, body: bytes) -> str:
@@ -16,15 +17,15 @@ def check_digit(status: int, body: bytes) -> str:
 
 
 class Load(ConstantLoad):
-    """Posts a 7 to `url` `rate` times a second while the block runs; leaving it waits for the last answers.
+    """Post a 7 to `url` `rate` times a second while the block runs; leaving it waits for the last responses.
 
     `outcomes` counts "right", "wrong", the status of an error, and the exception where there is no response.
     """
 
     def __init__(self, url: str, body: bytes, rate: float = 500, timeout_s: float = 30) -> None:
         parts = urlsplit(url)
-        asked = Asked(http_request(parts.path, body, {"Content-Type": "image/png"}), check_digit)
-        super().__init__((parts.hostname or "", parts.port or 80), [asked], rate, timeout_s)
+        request = CheckedRequest(post_request(parts.path, body, {"Content-Type": "image/png"}), check_digit)
+        super().__init__((parts.hostname or "", parts.port or 80), [request], rate, timeout_s)
         self.all: list[Outcome] = []
 
     def note(self, outcome: Outcome) -> None:
@@ -32,8 +33,8 @@ class Load(ConstantLoad):
 
     @property
     def outcomes(self) -> Counter[str]:
-        return Counter(outcome.what for outcome in self.all)
+        return Counter(outcome.name for outcome in self.all)
 
     @property
     def failed(self) -> list[Outcome]:
-        return [outcome for outcome in self.all if outcome.what != RIGHT]
+        return [outcome for outcome in self.all if outcome.name != RIGHT]

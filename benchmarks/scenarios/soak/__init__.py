@@ -1,1 +1,1 @@
-"""An hour of constant load in which versions are rolled, workers killed, and one request in ten is bad."""
+"""An hour of constant load in which versions change, workers are killed, and one request in ten is bad."""

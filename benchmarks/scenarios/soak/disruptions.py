@@ -1,4 +1,4 @@
-"""What happens while the server serves, again and again: a version is rolled, a worker is killed, a sample is taken."""
+"""Periodic disruptions while the server is under load: rollouts and worker kills; and periodic samples."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.load.open_loop import percentiles_ms
 from benchmarks.reporting.results import Results
 from benchmarks.scenarios.soak.load import SoakLoad
-from benchmarks.scenarios.soak.recovery import wait_until_whole
 from benchmarks.servers.process_tree import ProcessTree
+from common.recovery import wait_until_healthy
 from serving.client import Client, ServiceError
 from serving.deployment.archive_file import ArchiveError
 from serving.deployment.deploy import Deployment, DeploymentError
@@ -27,8 +27,8 @@ from serving.deployment.model_store import ModelStore
 MODEL = "mnist"
 
 
-class Upheaval(ABC):
-    """Does something every `period_s`, in a thread of its own, and adds what came of it to the results."""
+class Disruption(ABC):
+    """Run `run_once` every `period_s` in a thread of its own; subclasses add its outcome to the results."""
 
     _writing = threading.Lock()
 
@@ -43,22 +43,25 @@ class Upheaval(ABC):
         self._thread.start()
 
     def stop(self) -> None:
-        """Wait for what is under way."""
+        """Stop, after a run in progress."""
         self._stopping.set()
         self._thread.join()
 
-    def raise_its_error(self) -> None:
-        """Raise BenchmarkError where it could not happen."""
+    def raise_error(self) -> None:
+        """Raise BenchmarkError if `run_once` failed."""
         if self._error:
             raise BenchmarkError(f"{type(self).__name__.lower()} ended early: {self._error}") from self._error
 
     @abstractmethod
-    def happen(self) -> None: ...
+    def run_once(self) -> None:
+        """Disrupt the server, or sample it, and add a record."""
 
     def now_s(self) -> float:
+        """Return the seconds since the start."""
         return time.monotonic() - self._began_s
 
     def add(self, kind: str, **record: Any) -> None:
+        """Add a record to the results; its numbers are rounded to thousandths."""
         rounded = {name: round(value, 3) if isinstance(value, float) else value for name, value in record.items()}
         with self._writing:
             self._results.add({"kind": kind, **rounded})
@@ -67,23 +70,23 @@ class Upheaval(ABC):
         due_s = self._period_s
         while not self._stopping.wait(max(0.0, due_s - self.now_s())):
             try:
-                self.happen()
-            except Exception as error:  # told to the thread that watches
+                self.run_once()
+            except Exception as error:  # the main thread raises it
                 self._error = error
                 return
             due_s += self._period_s
 
 
-class Samples(Upheaval):
-    """What was answered so far, how fast since the last sample, and what the server's processes hold."""
+class Sampler(Disruption):
+    """Record responses so far, latency since the last sample, and memory and open files of the server's processes."""
 
     def __init__(self, results: Results, period_s: float, load: SoakLoad, tree: ProcessTree) -> None:
         super().__init__(results, period_s)
         self._load, self._tree = load, tree
 
-    def happen(self) -> None:
-        for sent_s, took_s, what in self._load.take_failures():
-            self.add("failure", second=sent_s - self._began_s, took_s=took_s, what=what)
+    def run_once(self) -> None:
+        for sent_s, took_s, outcome in self._load.take_failures():
+            self.add("failure", second=sent_s - self._began_s, took_s=took_s, outcome=outcome)
         self.add(
             "sample",
             second=self.now_s(),
@@ -95,21 +98,21 @@ class Samples(Upheaval):
         )
 
 
-class Rolls(Upheaval):
-    """The next version is deployed; the time after, it is rolled back: what `python -m serving` does, beside it."""
+class Rollouts(Disruption):
+    """Deploy the next version, and roll it back the time after, as `deploy` and `rollback` of the command line do."""
 
     def __init__(
         self, results: Results, period_s: float, client: Client, store: ModelStore, archives: Sequence[Path]
     ) -> None:
         super().__init__(results, period_s)
-        self._said: list[str] = []
-        self._deployment = Deployment(client, store, self._said.append)
+        self._messages: list[str] = []
+        self._deployment = Deployment(client, store, self._messages.append)
         self._next = iter(archives)
         self._is_rollback = False
 
-    def happen(self) -> None:
+    def run_once(self) -> None:
         began_s = self.now_s()
-        self._said.clear()
+        self._messages.clear()
         error = None
         try:
             if self._is_rollback:
@@ -119,27 +122,26 @@ class Rolls(Upheaval):
         except (ArchiveError, DeploymentError, ServiceError, OSError) as failure:
             error = str(failure)
         command = "rollback" if self._is_rollback else "deploy"
-        self.add(
-            "roll", second=began_s, command=command, took_s=self.now_s() - began_s, said=[*self._said], error=error
-        )
+        outcome = {"took_s": self.now_s() - began_s, "messages": [*self._messages], "error": error}
+        self.add("rollout", second=began_s, command=command, **outcome)
         self._is_rollback = not self._is_rollback
 
 
-class Kills(Upheaval):
-    """One worker of the version that serves ends without a word, as the kernel ends it when memory is short."""
+class WorkerKills(Disruption):
+    """Kill one worker of the version that serves, as the kernel does when memory is short."""
 
     def __init__(self, results: Results, period_s: float, client: Client) -> None:
         super().__init__(results, period_s)
         self._client = client
-        self._random = random.Random(3)  # noqa: S311 - which worker it is
+        self._random = random.Random(3)  # noqa: S311 - it chooses the worker
 
-    def happen(self) -> None:
+    def run_once(self) -> None:
         description = self._client.describe(MODEL)
         pid = self._random.choice([worker["pid"] for worker in description["workers"]])
         second = self.now_s()
         os.kill(pid, signal.SIGKILL)
-        whole_after_s = None
+        healthy_after_s = None
         with contextlib.suppress(TimeoutError):
-            whole_after_s = wait_until_whole(self._client, gone={pid})
-        about = {"version": description["modelVersion"], "batch_size": description["batchSize"]}
-        self.add("kill", second=second, pid=pid, whole_after_s=whole_after_s, **about)
+            healthy_after_s = wait_until_healthy(self._client, gone={pid})
+        version = {"version": description["modelVersion"], "batch_size": description["batchSize"]}
+        self.add("kill", second=second, pid=pid, healthy_after_s=healthy_after_s, **version)

@@ -1,4 +1,4 @@
-"""What the soak sends, and what becomes of it: right, refused, or the reason of a failure."""
+"""The load of the soak: digits and bad requests, each with its outcome: right, refused, or the reason of a failure."""
 
 from __future__ import annotations
 
@@ -8,70 +8,71 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from benchmarks.load.bad_requests import bad_requests
-from benchmarks.load.constant_rate import RIGHT, Asked, ConstantLoad, Outcome, http_request
-from benchmarks.servers.registry import PEERS, SAMPLES
+from benchmarks.load.constant_rate import RIGHT, CheckedRequest, ConstantLoad, Outcome
+from benchmarks.load.http1 import post_request
+from benchmarks.servers.registry import OURS, SAMPLES
 
 REFUSED = "refused"
-OURS = PEERS[0]
-Taken = TypeVar("Taken")
+Item = TypeVar("Item")
 
 
 class SoakLoad(ConstantLoad):
-    """The ten samples in turn, and every tenth request a bad one. Read `counts` and the rest from any thread."""
+    """Send the ten samples in turn, and a bad request every tenth time. Its figures may be read from any thread."""
 
     def __init__(self, port: int, rate: float) -> None:
-        super().__init__(("127.0.0.1", port), list(_mixture()), rate)
+        super().__init__(("127.0.0.1", port), list(_mix()), rate)
         self.counts: Counter[str] = Counter()
         self._latencies_s: list[float] = []
         self._failures: list[Outcome] = []
 
     def note(self, outcome: Outcome) -> None:
-        self.counts[outcome.what] += 1
+        self.counts[outcome.name] += 1
         self._latencies_s.append(outcome.took_s)
-        if outcome.what not in (RIGHT, REFUSED):
+        if outcome.name not in (RIGHT, REFUSED):
             self._failures.append(outcome)
 
     def take_latencies_s(self) -> list[float]:
-        """Those since the last call."""
-        return _take(self._latencies_s)
+        """Return the latencies since the last call."""
+        return _drain(self._latencies_s)
 
     def take_failures(self) -> list[Outcome]:
-        """Those since the last call."""
-        return _take(self._failures)
+        """Return the failures since the last call."""
+        return _drain(self._failures)
 
 
-def _take(growing: list[Taken]) -> list[Taken]:
-    taken = growing[:]
-    del growing[: len(taken)]
-    return taken
+def _drain(growing: list[Item]) -> list[Item]:
+    drained = growing[:]
+    del growing[: len(drained)]
+    return drained
 
 
-def _mixture() -> Iterator[Asked]:
+def _mix() -> Iterator[CheckedRequest]:
     digit = 0
     for body, headers in bad_requests(SAMPLES[7].read_bytes()):
         for _ in range(9):
-            yield Asked(http_request(OURS.path, SAMPLES[digit].read_bytes(), OURS.headers), _judge_of(digit))
+            request = post_request(OURS.path, SAMPLES[digit].read_bytes(), OURS.headers)
+            yield CheckedRequest(request, _check_digit(digit))
             digit = (digit + 1) % 10
-        yield Asked(http_request(OURS.path, body, headers), _judge_bad)
+        yield CheckedRequest(post_request(OURS.path, body, headers), _check_bad)
 
 
-def _judge_of(digit: int) -> Callable[[int, bytes], str]:
-    def judge(status: int, body: bytes) -> str:
+def _check_digit(digit: int) -> Callable[[int, bytes], str]:
+    def check(status: int, body: bytes) -> str:
         if status == 200:
             return RIGHT if OURS.digit(body) == digit else "wrong"
-        return f"{status} {_sentence(body)}"
+        return f"{status} {_error_message(body)}"
 
-    return judge
-
-
-def _judge_bad(status: int, body: bytes) -> str:
-    return REFUSED if status == 400 else f"{status} {_sentence(body)} to a bad request"
+    return check
 
 
-def _sentence(body: bytes) -> str:
-    """The handler's word is "error", TorchServe's own is "message"."""
+def _check_bad(status: int, body: bytes) -> str:
+    return REFUSED if status == 400 else f"{status} {_error_message(body)} to a bad request"
+
+
+def _error_message(body: bytes) -> str:
+    """Return the message of the handler ("error") or of TorchServe ("message")."""
     try:
-        answer = json.loads(body)
-        return str(answer.get("error") or answer["message"])
+        response = json.loads(body)
+        return str(response.get("error") or response["message"])
     except (ValueError, KeyError, AttributeError):
         return repr(body[:80])

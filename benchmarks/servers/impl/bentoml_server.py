@@ -1,4 +1,4 @@
-"""BentoML: two workers, adaptive batching; a batchable API takes a list, so each request is a list of one image."""
+"""BentoML with two workers and adaptive batching; a batchable API takes a list, so a request is a list of one image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import bentoml
 
-from benchmarks.servers.impl.digit import answers, decode, load_net, predict
+from benchmarks.servers.impl.digit import decode, load_net, predict, responses
 
 
 @bentoml.service(workers=2, logging={"access": {"enabled": False}})
@@ -20,7 +20,7 @@ class Digits:
 
     @bentoml.api(batchable=True, max_batch_size=32, max_latency_ms=1000)
     def predict(self, images: list[str]) -> list[dict[str, Any]]:
-        return answers(predict(self.net, [decode(base64.b64decode(image)) for image in images]))
+        return responses(predict(self.net, [decode(base64.b64decode(image)) for image in images]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every peer shares, so that only the servers differ: the weights, the net, the decoding, the answer."""
+"""Weights, net, decoding and response, shared by all other servers, so that only the servers differ."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def load_net() -> Net:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     net = Net.from_state_dict(torch.load(WEIGHTS, weights_only=True)).eval()
-    predict(net, [np.zeros(SIDE * SIDE, np.float32)])  # the first pass sets torch up
+    predict(net, [np.zeros(SIDE * SIDE, np.float32)])  # the first pass initializes torch
     return net
 
 
 def decode(data: bytes) -> NDArray[np.float32]:
-    """Decode an image file to the net's input, float32 [784] in [0, 1]."""
+    """Decode an image file to the net's input, float32 [784] in [0, 1]. Raises ValueError."""
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     if picture is None:
         raise ValueError("not an image")
@@ -38,12 +38,12 @@ def decode(data: bytes) -> NDArray[np.float32]:
 
 @torch.inference_mode()
 def predict(net: Net, pixels: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Probabilities [n, 10] of a batch."""
+    """Return the probabilities, float32 [n, 10], of n images, each float32 [784] in [0, 1]."""
     return net(torch.from_numpy(np.stack(pixels))).softmax(dim=1).numpy()
 
 
-def answers(probabilities: NDArray[np.float32]) -> list[dict[str, Any]]:
-    """One JSON object for each digit."""
+def responses(probabilities: NDArray[np.float32]) -> list[dict[str, Any]]:
+    """Return one JSON object for each row of `probabilities`, float32 [n, 10]."""
     digits = probabilities.argmax(axis=1).tolist()
     return [
         {"digit": digit, "confidence": row[digit], "probabilities": row}

@@ -1,4 +1,4 @@
-"""A handler that echoes the body: the cost of TorchServe's frontend and socket alone."""
+"""A handler that echoes the body: it costs no more than TorchServe's frontend and socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FastAPI on uvicorn: two processes, no batching (there is none), answers through a response model."""
+"""FastAPI on uvicorn: two processes, no batching (it has none), responses through a pydantic model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from pydantic import BaseModel
 
-from benchmarks.servers.impl.digit import answers, decode, load_net, predict
+from benchmarks.servers.impl.digit import decode, load_net, predict, responses
 
 app = FastAPI()
 net = load_net()
@@ -22,8 +22,8 @@ class Prediction(BaseModel):
 
 @app.post("/predict")
 async def predict_digit(request: Request) -> Prediction:
-    (answer,) = answers(predict(net, [decode(await request.body())]))
-    return Prediction(**answer)
+    (response,) = responses(predict(net, [decode(await request.body())]))
+    return Prediction(**response)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""LitServe: two workers, batched; the image in base64 inside JSON, as its guide to images has it."""
+"""LitServe with two workers and batching; the image is base64 inside JSON, as in its guide to images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import litserve
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.servers.impl.digit import answers, decode, load_net, predict
+from benchmarks.servers.impl.digit import decode, load_net, predict, responses
 
 
 class Digits(litserve.LitAPI):
@@ -24,7 +24,7 @@ class Digits(litserve.LitAPI):
         return inputs
 
     def predict(self, x: list[NDArray[np.float32]]) -> list[dict[str, Any]]:
-        return answers(predict(self.net, x))
+        return responses(predict(self.net, x))
 
     def unbatch(self, output: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return output

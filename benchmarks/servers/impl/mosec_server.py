@@ -1,7 +1,7 @@
-"""mosec: two worker processes behind its Rust front, batched dynamically.
+"""mosec with two worker processes behind its Rust frontend, and dynamic batching.
 
-Its guide has decoding in `deserialize` and, for another encoding than the standard library's JSON, an own `serialize`:
-`--orjson` does that.
+Its guide decodes in `deserialize`, and overrides `serialize` to encode otherwise than with the standard library's
+JSON: `--orjson` does that.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import orjson
 from mosec import Server, Worker
 from numpy.typing import NDArray
 
-from benchmarks.servers.impl.digit import answers, decode, load_net, predict
+from benchmarks.servers.impl.digit import decode, load_net, predict, responses
 
 
 class Digits(Worker):
@@ -26,16 +26,16 @@ class Digits(Worker):
         return decode(data)
 
     def forward(self, data: list[NDArray[np.float32]]) -> list[dict[str, Any]]:
-        return answers(predict(self.net, data))
+        return responses(predict(self.net, data))
 
 
-class DigitsByOrjson(Digits):
+class OrjsonDigits(Digits):
     def serialize(self, data: dict[str, Any]) -> bytes:
         return orjson.dumps(data)
 
 
 if __name__ == "__main__":
-    worker = DigitsByOrjson if "--orjson" in sys.argv else Digits
+    worker = OrjsonDigits if "--orjson" in sys.argv else Digits
     sys.argv = ["mosec", "--address", "127.0.0.1", "--port", sys.argv[1]]  # mosec reads its options itself
     server = Server()
     server.append_worker(worker, num=2, max_batch_size=32, max_wait_time=1)

@@ -1,4 +1,4 @@
-"""The project's own server as `make serve` runs it, with the one model that its peers have too."""
+"""Our server as `make serve` runs it, with the one model that the other servers have too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def environment(port: int) -> dict[str, str]:
-    """Five ports in a row, from `port` on, and MNIST alone."""
+    """Return the variables that set five ports in a row, from `port` on, and load MNIST alone."""
     addresses = {
         f"TS_{name}_ADDRESS": f"http://127.0.0.1:{port + i}"
         for i, name in enumerate(("INFERENCE", "MANAGEMENT", "METRICS"))

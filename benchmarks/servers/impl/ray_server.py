@@ -1,4 +1,4 @@
-"""Ray Serve: two replicas behind its proxy, batched by `serve.batch`, no dashboard."""
+"""Ray Serve with two replicas behind its proxy, `serve.batch`, and no dashboard."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import ray
 from ray import serve
 from starlette.requests import Request
 
-from benchmarks.servers.impl.digit import answers, decode, load_net, predict
+from benchmarks.servers.impl.digit import decode, load_net, predict, responses
 
 
 @serve.deployment(num_replicas=2, max_ongoing_requests=256, ray_actor_options={"num_cpus": 1})
@@ -19,7 +19,7 @@ class Digits:
 
     @serve.batch(max_batch_size=32, batch_wait_timeout_s=0.001)
     async def predict(self, images: list[bytes]) -> list[dict[str, Any]]:
-        return answers(predict(self.net, [decode(image) for image in images]))
+        return responses(predict(self.net, [decode(image) for image in images]))
 
     async def __call__(self, request: Request) -> dict[str, Any]:
         return await self.predict(await request.body())

@@ -1,4 +1,4 @@
-"""A TorchServe handler as its documentation writes one: `BaseHandler` loads the model, three methods are one's own."""
+"""A TorchServe handler as in its documentation: `BaseHandler` loads the model; two methods are overridden."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from ts.torch_handler.base_handler import BaseHandler
 
-from benchmarks.servers.impl.digit import answers, decode
+from benchmarks.servers.impl.digit import decode, responses
 
 
 class DigitHandler(BaseHandler):
@@ -18,4 +18,4 @@ class DigitHandler(BaseHandler):
         return torch.from_numpy(np.stack([decode(image) for image in images])).to(self.device)
 
     def postprocess(self, data: torch.Tensor) -> list[dict[str, Any]]:
-        return answers(data.softmax(dim=1).detach().cpu().numpy())
+        return responses(data.softmax(dim=1).detach().cpu().numpy())

@@ -1,4 +1,4 @@
-"""TorchServe set up the usual way: archived, started by its own launcher, every setting but the ports its default."""
+"""TorchServe set up the usual way: an archive, its own launcher, and defaults for every setting but the ports."""
 
 from __future__ import annotations
 

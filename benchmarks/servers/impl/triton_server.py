@@ -1,4 +1,4 @@
-"""NVIDIA Triton as the package PyTriton carries it: its HTTP front and dynamic batcher before two Python workers."""
+"""NVIDIA Triton from the package PyTriton: its HTTP frontend and dynamic batcher before two Python workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the load generators count is what happened."""
+"""The load generators count every request, and measure its latency."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from benchmarks.load import open_loop
-from benchmarks.load import wrk as closed_loop
+from benchmarks.load import open_loop, wrk
 from benchmarks.servers.process import Server
-from benchmarks.servers.registry import PEERS, SAMPLES
+from benchmarks.servers.registry import OURS
 from common.ports import free_ports
 from tests.support.load import Load
 
@@ -25,9 +24,9 @@ needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not t
 
 @pytest.fixture
 def requests(server):
-    asked = Server(PEERS[0])
-    asked.port = urlsplit(server.inference).port
-    return asked.port, [asked.request(path.read_bytes()) for path in SAMPLES.values()]
+    running = Server(OURS)
+    running.port = urlsplit(server.inference).port
+    return running.port, running.sample_requests()
 
 
 def test_percentiles_are_values_that_occurred():
@@ -43,7 +42,7 @@ def test_no_answer_has_no_percentile():
 
 def test_refused_and_broken_requests_are_no_throughput():
     counted = {"requests": 90, "duration_s": 2.0, "refused": 10, "broken": 10}
-    summary = closed_loop.summary(counted, connections=4)
+    summary = wrk.summary(counted, connections=4)
     assert summary["requests_per_s"] == 40
     assert summary["success"] == 0.8
 
@@ -51,7 +50,7 @@ def test_refused_and_broken_requests_are_no_throughput():
 @needs_wrk
 @pytest.mark.server
 def test_a_second_of_closed_loop_against_the_real_server(requests):
-    measured = closed_loop.run(*requests, connections=4, seconds=1)
+    measured = wrk.run(*requests, connections=4, seconds=1)
     assert measured["success"] == 1
     assert measured["requests_per_s"] > 10
     assert 0 < measured["p50_ms"] <= measured["p99_ms"] <= measured["p999_ms"]
@@ -60,7 +59,7 @@ def test_a_second_of_closed_loop_against_the_real_server(requests):
 @pytest.mark.server
 def test_a_second_of_open_loop_against_the_real_server(requests):
     port, bodies = requests
-    load = open_loop.OpenLoop(port, bodies, open_loop.judge(list(SAMPLES), PEERS[0].digit))
+    load = open_loop.OpenLoop(port, bodies, open_loop.check_digits(range(10), OURS.digit))
     measured = open_loop.run(load, rate=100, seconds=1, connections=8)
     assert measured["success"] == 1
     assert measured["due"] == len(load.latencies) > 50
@@ -69,7 +68,7 @@ def test_a_second_of_open_loop_against_the_real_server(requests):
 
 
 def test_a_stall_is_charged_to_all_who_would_have_come_meanwhile():
-    """A server that answers nothing for 0.5 s and then at once: half of a second's requests waited, not one."""
+    """A server stalls for 0.5 s, then answers at once: half of a second's requests waited, not one."""
     listener = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=stall_then_answer, args=(listener, 0.5), daemon=True).start()
     request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
@@ -89,7 +88,7 @@ def stall_then_answer(listener, stall_s):
 
 
 @pytest.mark.parametrize(
-    ("answer", "what"),
+    ("response", "outcome"),
     [
         (b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"digit":7}', "right"),
         (b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"digit":1}', "wrong"),
@@ -100,23 +99,23 @@ def stall_then_answer(listener, stall_s):
         (b"", "broken"),
     ],
 )
-def test_a_constant_load_counts_every_request_whatever_comes_back(answer, what):
+def test_a_constant_load_counts_every_request_whatever_comes_back(response, outcome):
     listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=answer_each, args=(listener, answer), daemon=True).start()
+    threading.Thread(target=answer_each, args=(listener, response), daemon=True).start()
     with Load(f"http://127.0.0.1:{listener.getsockname()[1]}/", b"", rate=100) as load:
         time.sleep(0.2)
     listener.close()
-    assert set(load.outcomes) == {what}
-    assert load.outcomes[what] > 10
+    assert set(load.outcomes) == {outcome}
+    assert load.outcomes[outcome] > 10
 
 
-def answer_each(listener, answer):
+def answer_each(listener, response):
     with contextlib.suppress(OSError):
         while True:
             connection, _ = listener.accept()
             with connection:
                 connection.recv(65536)
-                connection.sendall(answer)
+                connection.sendall(response)
 
 
 def test_ports_in_a_row_are_free():

@@ -1,9 +1,10 @@
-"""What ten minutes of steady load came to, in a sentence and a picture."""
+"""The summary and the chart of an endurance run."""
 
 from __future__ import annotations
 
 import pytest
 
+from benchmarks.reporting import report
 from benchmarks.reporting.results import Results
 from benchmarks.scenarios import endurance
 
@@ -21,8 +22,8 @@ RECORD = {
 }
 
 
-def test_the_sentence_tells_failures_and_growth():
-    told = endurance.sentence(RECORD)
+def test_the_summary_names_failures_and_memory():
+    told = endurance.summary_line(RECORD)
     assert told.startswith("6,000 requests at 100/s: 99.9951% answered, 1 of 300 checked were wrong, p50 5.0 ms")
     assert told.endswith("memory 802 MB in the first fifth, 852 MB in the last.")
 
@@ -34,8 +35,8 @@ def test_latencies_belong_to_the_seconds_in_which_requests_were_due():
     assert second["p50_ms"] == pytest.approx(20)
 
 
-def test_the_picture_is_drawn(tmp_path):
-    path = tmp_path / "steady.jsonl"
-    Results(path, {"minutes": 1}).add({"kind": "steady", **RECORD})
-    endurance.draw(path)
+def test_the_chart_is_drawn(tmp_path):
+    path = tmp_path / "endurance.jsonl"
+    Results(path, {"minutes": 1}).add({"kind": "endurance", **RECORD})
+    report.write(path)
     assert "<svg" in path.with_suffix(".svg").read_text()
