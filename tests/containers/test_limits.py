@@ -103,7 +103,7 @@ def test_a_limit_that_is_no_number_is_named(service):
     with run_container(service, "gateway", "--tmpfs=/tmp:mode=1777", "--env=RATE_LIMIT=many") as container:
         assert docker("wait", container).strip() == "1"
         logs = docker("logs", container, stderr_too=True)
-        assert "error: RATE_LIMIT is many; it may be a whole number from 1" in logs
+        assert "error: RATE_LIMIT is many; it must be a whole number of 1 or more" in logs
 
 
 def trickle_headers(gateway_address):
