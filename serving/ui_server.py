@@ -99,14 +99,14 @@ class _Handler(BaseHTTPRequestHandler):
             file = self.server.files[path]
             self._respond(200, f"{CONTENT_TYPES[file.suffix]}; charset=utf-8", file.read_bytes())
         else:
-            self._send_error(404, "nothing is here; digits are read at /predictions/mnist")
+            self._send_error(404, "not found; send digits to /predictions/mnist")
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _handle  # noqa: N815
 
     def _forward(self, path: str) -> None:
         """Send the request on to TorchServe. Its full queue, 503, becomes 429: the client should slow down."""
         if self.command not in ("POST", "PUT"):
-            return self._send_error(405, "this path is only asked with POST, PUT")
+            return self._send_error(405, "this path accepts only POST, PUT")
         if self.unread_bytes > BODY_LIMIT_BYTES:
             return self._send_error(413, "the body is larger than 8 MiB")
         body = self.rfile.read(self.unread_bytes)
@@ -157,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Send an error that the standard library found as JSON, like all others."""
         self.close_connection = True
-        self._send_error(code, f"{explain or message or 'the request is not one that this server understands'}")
+        self._send_error(code, f"{explain or message or 'the server does not understand this request'}")
 
     def log_message(self, *_: object) -> None:
         pass

@@ -1,4 +1,4 @@
-// What the server answered, for the eye and for the ear: the digit, ten bars and two pictures, or what went wrong.
+// Shows a prediction to eyes and to screen readers: the digit, ten bars and two pictures, or an error.
 
 import { clear, paintReasons, paintSeen, SCALE } from "./pictures.js";
 import { percent, texts } from "./texts.js";
@@ -15,7 +15,7 @@ const bars = Array.from({ length: 10 }, (_, digit) => {
 
 document.querySelector("#legend .scale").style.background = SCALE;
 
-// In words: "7, 99.9 % sure".
+// Returns a sentence: "7, 99.9 % sure".
 export const summary = ({ digit, confidence }) =>
   digit === undefined || digit === null ? texts.unread : `${digit}, ${texts.sure(percent(confidence))}`;
 
@@ -23,7 +23,7 @@ export function say(sentence) {
   element("spoken").textContent = sentence;
 }
 
-// Shows an answer of server.js; {} where nothing was asked, and { waiting: seconds } while it waits to ask again.
+// Shows a result of server.js; {} before any request, and { waiting: seconds } until a retry.
 export function show(answer) {
   const { digit, probabilities, problem, waiting } = answer;
   if (probabilities) showReading(answer);
@@ -67,7 +67,7 @@ function showOnly(id, label) {
   if (label) element(id).querySelector("label").textContent = label;
 }
 
-// What a screen reader is told of it.
+// Returns the text for screen readers.
 export function sayAnswer({ probabilities, digit, confidence, problem, waiting }) {
   if (probabilities) say(summary({ digit, confidence }));
   else if (waiting) say(texts.waiting(waiting));

@@ -1,18 +1,18 @@
-// A sheet of paper: strokes by mouse, finger, pen or keyboard, or a picture laid on it. Tells `onchange` of every change
-// and `onpen` when the keyboard's pen goes up or down. A stroke over a picture begins a fresh sheet; undo brings it back.
+// The drawing surface: strokes by mouse, finger, pen or keyboard, or an opened picture. Calls `onchange` on every change
+// and `onpen` when the keyboard's pen goes up or down. A stroke over a picture starts a new drawing; undo restores it.
 
 const SIDE_PX = 560;
 const INK = "#111";
 const PEN_WIDTH_PX = 34; // as thick as MNIST's strokes
 const STEP_PX = 14;
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const LARGE_PX = 300 * 300; // a picture of more is sent as JPEG
+const LARGE_PX = 300 * 300; // larger pictures are sent as JPEG
 const QUALITY = 0.92;
 
 export class Drawing {
   constructor(canvas, { onchange, onpen }) {
     Object.assign(this, { canvas, onchange, onpen, strokes: [], picture: null });
-    this.context = canvas.getContext("2d", { alpha: false }); // opaque, so a smaller PNG that the server reads faster
+    this.context = canvas.getContext("2d", { alpha: false }); // opaque: a smaller PNG that decodes faster
     this.pen = { x: SIDE_PX / 2, y: SIDE_PX / 2, isDown: false };
     this.pointers = new Map(); // a stroke for each finger
     canvas.addEventListener("pointerdown", (event) => this.begin(event));
@@ -51,7 +51,7 @@ export class Drawing {
     this.changed();
   }
 
-  // Lay strokes or a picture (a canvas) on the paper instead of what is there.
+  // Replaces the drawing by strokes or a picture (a canvas).
   show({ strokes = [], picture = null }) {
     this.strokes = strokes.map((stroke) => [...stroke]);
     this.picture = picture;
@@ -59,7 +59,7 @@ export class Drawing {
     this.changed();
   }
 
-  // What is on the paper, without the keyboard's cursor.
+  // Returns the drawing without the keyboard's cursor.
   copy() {
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [this.canvas.width, this.canvas.height];
@@ -67,7 +67,7 @@ export class Drawing {
     return canvas;
   }
 
-  // The same as a file to send.
+  // Returns the drawing as a file to send.
   async file() {
     return new Promise((resolve) => this.copy().toBlob(resolve, ...this.format));
   }
@@ -78,7 +78,7 @@ export class Drawing {
     const stroke = [];
     this.pointers.set(event.pointerId, stroke);
     this.strokes.push(stroke);
-    this.paint(); // a picture makes way, and the paper has its own size again
+    this.paint(); // removes a picture and restores the size of the canvas
     stroke.push(this.position(event));
     this.changed();
   }
@@ -152,7 +152,7 @@ export class Drawing {
     for (const [first, ...rest] of this.strokes.filter((stroke) => stroke.length)) {
       context.beginPath();
       context.moveTo(...first);
-      context.lineTo(...first); // a dot, where there is no more
+      context.lineTo(...first); // a stroke of one point is a dot
       for (const point of rest) context.lineTo(...point);
       context.stroke();
     }

@@ -1,4 +1,4 @@
-// The page: what is on the paper goes to the server while it is drawn, and what the net reads there comes back.
+// The page: sends the drawing to the server while it changes, and shows the predictions.
 
 import { say, sayAnswer, show, summary } from "./answer.js";
 import { Drawing } from "./drawing.js";
@@ -7,13 +7,13 @@ import { SavedDrawings } from "./saved.js";
 import { explain, useKey } from "./server.js";
 import { preferred, speak, texts } from "./texts.js";
 
-const PAUSE_MS = 120; // between a change and the question, and so between two questions
+const PAUSE_MS = 120; // between a change and the request, and so between two requests
 const element = (id) => document.getElementById(id);
 
 let answer = {}; // the one that is shown
 let timer = 0;
 let isAsking = false;
-let isAnswered = false; // `answer` is to what is on the paper now
+let isAnswered = false; // `answer` is for the current drawing
 let isToBeKept = false;
 let isKeyAskedFor = false;
 
@@ -39,7 +39,7 @@ function changed() {
   else if (!timer && !isAsking) timer = setTimeout(ask, PAUSE_MS);
 }
 
-// One question at a time, about the newest drawing; answers cannot overtake each other.
+// Sends one request at a time, for the newest drawing, so responses arrive in order.
 async function ask() {
   timer = 0;
   if (drawing.isEmpty) return;
@@ -47,7 +47,7 @@ async function ask() {
   isAnswered = true; // unless the drawing changes meanwhile
   const newest = await explain(await drawing.file(), (seconds) => tell({ waiting: seconds }));
   isAsking = false;
-  const isHalfDrawn = drawing.isUnderWay && newest.problem === "refused"; // half a digit may be none: no complaint
+  const isHalfDrawn = drawing.isUnderWay && newest.problem === "refused"; // half a digit may be none: show no error
   if (!drawing.isEmpty && !isHalfDrawn) tell(newest);
   if (!isAnswered) timer = setTimeout(ask, PAUSE_MS);
   else if (isToBeKept) keep();
@@ -64,7 +64,7 @@ function tell(newest) {
 }
 
 function askAgain() {
-  element("paper").focus({ preventScroll: true }); // what had the focus goes away
+  element("paper").focus({ preventScroll: true }); // the focused element is about to be hidden
   changed();
 }
 

@@ -1,6 +1,6 @@
-// A picture file as it is laid on the paper, shown and sent: upright, opaque, its longer side at most 1000 pixels.
+// Prepares a picture file to be shown and sent: upright, opaque, its longer side at most 1000 pixels.
 
-const LONGEST_PX = 1000; // the server reduces what is larger to this
+const LONGEST_PX = 1000; // the server downscales larger images to this
 const MOSTLY_OPAQUE = 0.75;
 
 // Throws where the browser cannot read the file.
@@ -20,8 +20,8 @@ export async function readPicture(file) {
   return canvas;
 }
 
-// What its author saw behind a transparent picture: white behind dark strokes, black behind light ones; the holes of a
-// picture that is mostly opaque take its mean colour. The server chooses in the same way.
+// Chooses the background of a transparent picture: white behind dark strokes, black behind light ones, and the mean
+// colour behind the holes of a mostly opaque picture. The server chooses in the same way.
 function ground(rgba) {
   const sum = [0, 0, 0];
   let alpha = 0;

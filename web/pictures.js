@@ -1,4 +1,4 @@
-// The two pictures of 28 by 28: what the net saw, and what in it spoke for or against the answer.
+// Draws the two pictures of 28 by 28 pixels: the net's input and its attribution map.
 
 const GROUND = [22, 25, 29];
 const LIGHT = [245, 246, 248];
@@ -13,7 +13,7 @@ export function paintSeen(canvas, pixels) {
   paint(canvas, (row, column) => mix(GROUND, LIGHT, pixels[row][column] / 255));
 }
 
-// The ink keeps its shape; its colour says what it did. Black has no share in the answer.
+// Brightness shows the digit, colour the attribution. Black pixels have none.
 export function paintReasons(canvas, pixels, attribution) {
   const largest = Math.max(...attribution.flat().map(Math.abs)) || 1;
   paint(canvas, (row, column) => {

@@ -1,4 +1,4 @@
-// The drawings that a person keeps, newest first, with what was read in them: in the browser's storage where it may.
+// The saved drawings with their predictions, newest first, in the browser's storage if it is allowed.
 
 import { summary } from "./answer.js";
 import { load, store } from "./storage.js";
@@ -19,7 +19,7 @@ export class SavedDrawings {
     });
   }
 
-  // Keep what is on the paper, and the answer to it.
+  // Saves the drawing and its prediction.
   add(drawing, { digit = null, confidence = null }) {
     const picture = drawing.shownPicture;
     this.drawings.unshift({
@@ -42,7 +42,7 @@ export class SavedDrawings {
   }
 
   changed() {
-    // Storage may be full: then the newest that fit stay, and the others until the page is closed.
+    // If storage is full, the newest that fit are stored, and the others stay until the page is closed.
     let fitting = this.drawings.length;
     while (!store("localStorage", "drawings", JSON.stringify(this.drawings.slice(0, fitting))) && fitting > 0) fitting--;
     this.areStored = fitting === this.drawings.length;
@@ -70,7 +70,7 @@ export class SavedDrawings {
   }
 }
 
-// What the storage holds, as far as it makes sense: another version of the page may have written it.
+// Returns the valid entries of the storage: another version of the page may have written it.
 function stored() {
   try {
     const isDrawing = ({ strokes, thumbnail }) => Array.isArray(strokes) && thumbnail.startsWith("data:image/");

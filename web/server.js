@@ -1,4 +1,4 @@
-// Asks the server what it reads in an image, and why: with the key where one is wanted, once more where it is busy.
+// Requests the explanation of an image: with the API key if there is one, and once more if the server is busy.
 
 import { load, store } from "./storage.js";
 
@@ -13,7 +13,7 @@ export function useKey(given) {
   store("sessionStorage", "key", given);
 }
 
-// Returns what the server answered and in how many `ms`, or a `problem` (a word of texts.js) with the server's `detail`.
+// Returns the response and its latency in `ms`, or a `problem` (a key of texts.js) with the server's `detail`.
 export async function explain(image, onwait) {
   let answer = await ask(image);
   if (answer.problem === "busy") {

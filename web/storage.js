@@ -1,4 +1,4 @@
-// The browser's storage, which it may forbid, or which may be full.
+// The browser's storage, which may be forbidden or full.
 
 export function load(storage, name) {
   try {
@@ -8,7 +8,7 @@ export function load(storage, name) {
   }
 }
 
-// Says whether it was stored.
+// Returns whether it was stored.
 export function store(storage, name, value) {
   try {
     window[storage].setItem(name, value);

@@ -1,4 +1,4 @@
-// Every word of the page, in both languages, and the one that is spoken now.
+// Every text of the page in both languages, and the language in use.
 
 import { load, store } from "./storage.js";
 
@@ -99,12 +99,12 @@ const TEXTS = {
 
 export let texts = TEXTS.en;
 
-// Never "100 %": no net is.
+// Never shows "100 %".
 export const percent = (share) => (share >= 0.9995 ? ">99.9 %" : `${(100 * share).toFixed(1)} %`);
 
 export const preferred = () => load("localStorage", "language") ?? (navigator.language.startsWith("ko") ? "ko" : "en");
 
-// Put every fixed text of the page into this language, and remember it.
+// Shows every fixed text of the page in this language, and remembers it.
 export function speak(language) {
   texts = TEXTS[language] ?? TEXTS.en;
   document.documentElement.lang = texts === TEXTS.ko ? "ko" : "en";

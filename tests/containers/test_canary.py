@@ -1,6 +1,6 @@
 """Versions come and go behind the gateway, which gives a canary its share, and no request is lost.
 
-The new versions answer the same digits less surely, so that every answer tells which version it is of.
+The new versions predict the same digits with less confidence, so that every response tells its version.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from collections import Counter
 
 import pytest
 
-from tests.containers.conftest import docker, running
-from tests.containers.versions import NEW, OLD, ROUTER, STATE, WATCH, Versions
+from tests.containers.conftest import docker, run_container, wait_healthy
+from tests.containers.versions import BALANCER, DISCOVERY, NEW, OLD, STATE, Versions
 from tests.support.archives import of_version
 from tests.support.load import RIGHT, Load
 from tests.support.polling import wait_for
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 TMP = "--tmpfs=/tmp:exec,mode=1777"
 ROUTES = ("/predictions/mnist", "/explanations/mnist", "/v1/models/mnist:predict", "/v2/models/mnist/infer")
 
 
 @pytest.fixture(scope="module")
 def store(archives, tmp_path_factory):
-    """Return a folder that the container may write, with new versions that are less sure, and right all the same."""
+    """Return a folder that the container may write, with new versions that are right with less confidence."""
     folder = tmp_path_factory.mktemp("store")
     folder.chmod(0o777)
     for name in ("mnist.mar", "xor.mar"):
@@ -46,39 +46,39 @@ def store(archives, tmp_path_factory):
 def versions(service, store):
     options = (f"--volume={store}:/app/model_store", "--network-alias=versions", TMP)
     many = ("--env=TORCHSERVE=versions", "--env=CONNECTION_LIMIT=2000", "--tmpfs=/tmp:mode=1777")
-    with running(service, "torchserve", *options) as torchserve:
-        wait_for(lambda: service.inspect(torchserve)["State"]["Health"]["Status"] == "healthy", 60)
-        with running(service, "gateway", *many) as gateway:
-            started = Versions(service, torchserve, gateway)
+    with run_container(service, "torchserve", *options) as torchserve:
+        wait_healthy(torchserve)
+        with run_container(service, "gateway", *many) as gateway:
+            started = Versions(torchserve, gateway)
             started.wait_for(1)
             yield started
 
 
 def test_a_rollout_a_rollback_and_two_canaries_under_load_cost_nobody_anything(versions, seven):
     with Load(f"{versions.url}/predictions/mnist", seven) as load:
-        said = [
+        printed = [
             versions.serving("deploy", "model_store/mnist-2.0.mar"),
             versions.serving("rollback"),
-            versions.serving("canary", "start", "model_store/mnist-3.0.mar", "--percent", "20"),
-            versions.serving("canary", "set", "--percent", "50"),
+            versions.start_canary("3.0", 20),
+            versions.set_share(50),
             versions.serving("canary", "promote"),
-            versions.serving("canary", "start", "model_store/mnist-4.0.mar", "--percent", "20"),
+            versions.start_canary("4.0", 20),
             versions.serving("canary", "status", "--seconds", "3"),
             versions.serving("canary", "abort"),
             versions.serving("rollback"),
         ]
-    print(load.outcomes, *said)
+    print(load.outcomes, *printed)
     assert set(load.outcomes) == {RIGHT}
     assert load.outcomes[RIGHT] > 100
-    assert versions.digits()["4.0"] > 10  # of a fifth of three seconds; it never answered but as a canary
+    assert versions.count_digits()["4.0"] > 10  # of a fifth of three seconds; it never answered but as a canary
     described = json.loads(versions.serving("models", "--json"))
     assert {model["modelName"]: model["modelVersion"] for model in described} == {"mnist": OLD, "xor": "1.0"}
 
 
-def test_a_burst_waits_while_the_router_is_held_up(versions, seven):
-    """As it is on a busy machine; where its queue was full, they would be answered 503."""
+def test_a_burst_waits_while_the_balancer_is_paused(versions, seven):
+    """A busy machine holds it up likewise; a full queue would be 503."""
     with Load(f"{versions.url}/predictions/mnist", seven, rate=1000) as load:
-        with versions.held_up(ROUTER):
+        with versions.paused(BALANCER):
             time.sleep(3)
     assert set(load.outcomes) == {RIGHT}
     assert sum(outcome.took_s > 0.3 for outcome in load.all) > 600
@@ -97,13 +97,13 @@ def test_every_route_without_a_version_is_split_and_every_other_is_not(versions,
 def test_the_canary_gets_its_share_and_both_versions_are_measured(versions, seven):
     versions.canary(20, seven)
     time.sleep(2)  # workers report once a second what they were asked
-    before = versions.digits()
+    before = versions.count_digits()
     with Load(f"{versions.url}/predictions/mnist", seven) as load:
         versions.serving("canary", "status", "--seconds", "6")
     assert set(load.outcomes) == {RIGHT}
     asked = len(load.all)
-    wait_for(lambda: (versions.digits() - before).total() >= asked)
-    counted = versions.digits() - before
+    wait_for(lambda: (versions.count_digits() - before).total() >= asked)
+    counted = versions.count_digits() - before
     assert counted.total() == asked  # each was answered once
     assert counted[NEW] == pytest.approx(0.2 * asked, abs=five_sigma(asked, 0.2))
     status = json.loads(versions.serving("canary", "status", "--json"))
@@ -115,32 +115,32 @@ def five_sigma(count, share):
     return 5 * math.sqrt(count * share * (1 - share))
 
 
-def test_what_a_canary_cannot_answer_the_other_version_does(versions, seven):
-    """Even before the gateway hears that it is gone."""
+def test_the_serving_version_answers_when_the_canary_cannot(versions, seven):
+    """Even before the gateway knows that the canary is gone."""
     versions.canary(99, seven)
-    with versions.held_up(WATCH):
+    with versions.paused(DISCOVERY):
         for loss in (("scale", "mnist", "0", "--version", NEW), ("unregister", "mnist", NEW)):
             versions.serving(*loss)
             assert {versions.answering(path, seven) for path in ROUTES for _ in range(10)} == {OLD}
-        assert f"99% {NEW};" in versions.told()
-    wait_for(lambda: f"99% {NEW};" not in versions.told())
+        assert f"99% {NEW};" in versions.upstreams()
+    wait_for(lambda: f"99% {NEW};" not in versions.upstreams())
 
 
 def test_of_two_servers_the_one_that_has_it_answers_its_share_of_all_and_can_be_restarted(service, versions, seven):
     versions.canary(50, seven)
-    with running(service, "torchserve", "--network-alias=versions", TMP):
+    with run_container(service, "torchserve", "--network-alias=versions", TMP):
         versions.wait_for(2)
         answered = Counter(versions.answering("/predictions/mnist", seven) for _ in range(200))
         assert answered[NEW] == pytest.approx(100, abs=five_sigma(200, 0.5))
         with Load(f"{versions.url}/predictions/mnist", seven, rate=100) as load:
             docker("restart", "--time", "40", versions.torchserve)
-            wait_for(lambda: f"50% {NEW};" in versions.told(), 60)
+            wait_for(lambda: f"50% {NEW};" in versions.upstreams(), 60)
         assert set(load.outcomes) == {RIGHT}
     versions.wait_for(1)
 
 
 def test_without_a_store_that_can_be_written_it_is_refused(service):
-    (torchserve,) = service.containers("torchserve")
+    torchserve = service.container("torchserve")
     command = ("python", "-m", "serving", "canary", "start", "model_store/mnist.mar", "--percent", "5")
     done = subprocess.run(["docker", "exec", torchserve, *command], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
@@ -163,13 +163,30 @@ class Liar(http.server.BaseHTTPRequestHandler):
         self.wfile.write(next(answers))
 http.server.HTTPServer(("", 8090), Liar).serve_forever()
 """
+# Keys in another order, and blanks where json.dumps puts none.
+CANARY_IN_ANOTHER_FORM = """
+import http.server
+class Ready(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{ "canary":{"percent" : 20,"version" :"2.0" } ,"status":"ready"}')
+http.server.HTTPServer(("", 8090), Ready).serve_forever()
+"""
 
 
 def test_a_server_that_lies_writes_nothing_into_the_gateways_configuration(service):
-    with running(service, "torchserve", "--entrypoint=python", "--network-alias=liar", command=("-c", LIAR)):
-        with running(service, "gateway", "--env=TORCHSERVE=liar", "--tmpfs=/tmp:mode=1777") as gateway:
-            told = set()
-            wait_for(lambda: told.add(docker("exec", gateway, "cat", STATE)) or len(told) == 2)
-    assert all('split_clients $request_id $canary { * ""; }' in text for text in told)
-    # Ready with each lie but the one that is too long, and not ready before the liar listens and with that one.
-    assert {text[-13:] for text in told} == {"default 0; }\n", "default 1; }\n"}
+    with run_container(service, "torchserve", "--entrypoint=python", "--network-alias=liar", command=("-c", LIAR)):
+        with run_container(service, "gateway", "--env=TORCHSERVE=liar", "--tmpfs=/tmp:mode=1777") as gateway:
+            written = set()
+            wait_for(lambda: written.add(docker("exec", gateway, "cat", STATE)) or len(written) == 2)
+    assert all('split_clients $request_id $canary { * ""; }' in text for text in written)
+    # One server is ready with each lie but the one that is too long; none before the liar listens and with that one.
+    assert {text[-13:] for text in written} == {"default 0; }\n", "default 1; }\n"}
+
+
+def test_the_gateway_reads_json_in_any_form(service):
+    command = ("-c", CANARY_IN_ANOTHER_FORM)
+    with run_container(service, "torchserve", "--entrypoint=python", "--network-alias=another", command=command):
+        with run_container(service, "gateway", "--env=TORCHSERVE=another", "--tmpfs=/tmp:mode=1777") as gateway:
+            wait_for(lambda: "split_clients $request_id $canary { 20% 2.0;" in docker("exec", gateway, "cat", STATE))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tritonclient.http import InferenceServerClient, InferInput
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 
 
 def test_tritonclient_gets_through(service, test_images):

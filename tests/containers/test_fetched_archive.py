@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-import time
 
 import pytest
 import yaml
 
-from tests.containers.conftest import docker, running
+from tests.containers.conftest import CONFINED, docker, ip_address, run_container, wait_healthy
 from tests.support.archives import of_version
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 SERVER = ("-m", "http.server", "8000", "--directory", "/files")
 
 
@@ -39,11 +38,10 @@ def store(service, archives, tmp_path):
     files = tmp_path / "files"
     files.mkdir()
     archive = of_version(archives / "mnist.mar", files / "mnist-2.0.mar", "2.0")
-    with running(
+    with run_container(
         service, "torchserve", f"--volume={files}:/files:ro", "--entrypoint=python", command=SERVER
     ) as container:
-        (network,) = service.inspect(container)["NetworkSettings"]["Networks"].values()
-        url = f"http://{network['IPAddress']}:8000/mnist-2.0.mar"
+        url = f"http://{ip_address(container)}:8000/mnist-2.0.mar"
         yield url, hashlib.sha256(archive.read_bytes()).hexdigest()
 
 
@@ -53,8 +51,8 @@ def fetch(service, container, volume, url, digest):
     (mount,) = container["volumeMounts"]
     program, *options = container["command"]
     assert container["securityContext"]["readOnlyRootFilesystem"]
-    confined = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=256m")
-    command = ("docker", "run", "--rm", f"--network={service.name}_default", *confined, f"--entrypoint={program}")
+    confined = (*CONFINED, "--memory=256m", f"--entrypoint={program}")
+    command = ("docker", "run", "--rm", f"--network={service.name}_default", *confined)
     command += (f"--volume={volume}:{mount['mountPath']}", service.image("torchserve"), *options, url, digest, target)
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     return done.returncode, done.stdout + done.stderr
@@ -62,11 +60,7 @@ def fetch(service, container, volume, url, digest):
 
 def predicted_by(container):
     """Wait until a server answers a real digit, and return the version that it serves."""
-    end = time.monotonic() + 90
-    ask = ("exec", container, "python", "-S", "-m", "serving.torchserve.healthcheck")
-    while subprocess.run(["docker", *ask], capture_output=True, check=False).returncode != 0:
-        assert time.monotonic() < end, docker("logs", container, stderr_too=True)
-        time.sleep(0.5)
+    wait_healthy(container)
     described = docker("exec", container, "python", "-m", "serving", "describe", "mnist", "--json")
     return json.loads(described)["modelVersion"]
 
@@ -84,5 +78,5 @@ def test_what_the_digest_names_is_served_and_nothing_else_gets_there(service, fe
     assert code == 0, words
     assert "is mnist 2.0" in words
     mounted = (f"--volume={volume}/mnist.mar:{served_from}:ro", "--tmpfs=/tmp:exec,size=512m,mode=1777")
-    with running(service, "torchserve", *mounted) as torchserve:
+    with run_container(service, "torchserve", *mounted) as torchserve:
         assert predicted_by(torchserve) == "2.0"

@@ -1,4 +1,4 @@
-"""Through the gateway comes what is meant for strangers, and nothing else."""
+"""The gateway lets clients through to the documented operations, and to nothing else."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import contextlib
 import http.client
 import json
 import re
-import time
 
 import pytest
 
-from tests.containers.conftest import docker, is_open, own_gateway, running
+from tests.containers.conftest import docker, ip_address, run_container, run_gateway, wait_open
 from tests.support.assertions import assert_is_prediction
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 PNG = {"Content-Type": "image/png"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -61,7 +60,7 @@ def test_health_tells_how_many_servers_are_ready(service, http):
 def test_digits_are_only_posted_or_put(service, method):
     status, body = raw(service, method, "/predictions/mnist")
     assert status == 405
-    assert json.loads(body) == {"error": "this path is only asked with POST, PUT"}
+    assert json.loads(body) == {"error": "this path accepts only POST, PUT"}
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing"])
@@ -78,7 +77,7 @@ def test_with_a_key_set_only_those_who_have_it_are_answered(service, http, seven
     file = tmp_path / "key"
     file.write_text("Right-key_1\n")
     options = {"environment": "--env=API_KEY=Right-key_1", "file": f"--volume={file}:/run/secrets/api_key:ro"}
-    with own_gateway(service, options[given_by]) as url:
+    with run_gateway(service, options[given_by]) as url:
         answers = {
             key: http.post(f"{url}/predictions/mnist", data=seven, headers={**PNG, "X-Api-Key": key})
             for key in ("", "right-key_1", "Right-key_12", "Right-key_1")
@@ -87,18 +86,19 @@ def test_with_a_key_set_only_those_who_have_it_are_answered(service, http, seven
     assert {key: answer.status_code for key, answer in answers.items()} == {
         "": 401, "right-key_1": 401, "Right-key_12": 401, "Right-key_1": 200
     }  # fmt: skip
-    assert answers[""].json() == {"error": "send the key that you were given in the header X-Api-Key"}
+    assert answers[""].json() == {"error": "send your API key in the header X-Api-Key"}
 
 
 def test_a_key_of_a_file_is_in_no_log_and_no_process(service, http, seven, tmp_path):
     file = tmp_path / "key"
     file.write_text("Right-key_1")
-    with running(service, "gateway", "--tmpfs=/tmp:mode=1777", f"--volume={file}:/run/secrets/api_key:ro") as container:
-        (network,) = service.inspect(container)["NetworkSettings"]["Networks"].values()
-        while not is_open(network["IPAddress"], 8000):
-            time.sleep(0.1)
+    with run_container(
+        service, "gateway", "--tmpfs=/tmp:mode=1777", f"--volume={file}:/run/secrets/api_key:ro"
+    ) as container:
+        address = ip_address(container)
+        wait_open(container, address, 8000)
         for key in ("Right-key_1", "Wrong-key_1"):
-            url = f"http://{network['IPAddress']}:8000/predictions/mnist"
+            url = f"http://{address}:8000/predictions/mnist"
             http.post(url, data=seven, headers={**PNG, "X-Api-Key": key})
         processes = docker("exec", container, "sh", "-c", "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>&1")
         assert "nginx: worker" in processes

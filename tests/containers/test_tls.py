@@ -1,16 +1,15 @@
-"""The TLS server that SECURITY.md shows stands in front of the gateway and works."""
+"""The nginx configuration for TLS that the documentation shows works in front of the gateway."""
 
 from __future__ import annotations
 
 import re
 import subprocess
-import time
 
 import pytest
 
-from tests.containers.conftest import docker, is_open, running
+from tests.containers.conftest import ip_address, run_container, wait_open
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.container
 NAME = "digits.example.org"
 
 
@@ -26,7 +25,8 @@ def certificate(tmp_path):
 
 
 def test_a_digit_is_read_through_tls(service, root, certificate, seven):
-    (block,) = re.findall(r"```nginx\n(.*?)```", (root / "SECURITY.md").read_text(), re.DOTALL)
+    pages = [page for page in (root / "SECURITY.md", *(root / "docs").glob("*.md")) if not page.match("*.ko.md")]
+    (block,) = (found for page in pages for found in re.findall(r"```nginx\n(.*?)```", page.read_text(), re.DOTALL))
     block = block.replace("127.0.0.1:8000", "gateway:8000")  # the host's loopback is not that of a container
     paths = "".join(f"{kind}_temp_path /tmp/{kind}; " for kind in ("client_body", "proxy", "fastcgi", "scgi", "uwsgi"))
     (certificate / "nginx.conf").write_text(
@@ -35,13 +35,10 @@ def test_a_digit_is_read_through_tls(service, root, certificate, seven):
     options = [f"--volume={certificate}:/etc/ssl/digits:ro", "--tmpfs=/tmp:mode=1777", "--entrypoint=nginx"]
     (certificate / "seven.png").write_bytes(seven)
     command = ("-c", "/etc/ssl/digits/nginx.conf", "-g", "daemon off;")
-    with running(service, "gateway", *options, command=command) as container:
-        (network,) = service.inspect(container)["NetworkSettings"]["Networks"].values()
-        end = time.monotonic() + 30
-        while not is_open(network["IPAddress"], 443):
-            assert time.monotonic() < end, docker("logs", container, stderr_too=True)
-            time.sleep(0.1)
-        curl = ["curl", "-sS", "--noproxy", "*", "--resolve", f"{NAME}:443:{network['IPAddress']}", "--include"]
+    with run_container(service, "gateway", *options, command=command) as container:
+        address = ip_address(container)
+        wait_open(container, address, 443)
+        curl = ["curl", "-sS", "--noproxy", "*", "--resolve", f"{NAME}:443:{address}", "--include"]
         curl += ["--cacert", str(certificate / "fullchain.pem"), "-T", str(certificate / "seven.png")]
         answer = subprocess.check_output([*curl, f"https://{NAME}/predictions/mnist"], text=True)
     assert '{"digit":7,' in answer

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 
 import pytest
 import yaml
 
-from tests.containers.conftest import CERTIFICATES, docker
+from tests.containers.conftest import CONFINED, RUN, WORKER, docker
 
-pytestmark = pytest.mark.docker
-IMAGE = f"mnist-test-training-{os.getpid()}"
+pytestmark = pytest.mark.container
 
 
 @pytest.fixture
-def image(service, mnist_root):
+def image(images, mnist_root):
     """Build the training image upon the one that serves."""
-    raw = service.source / "data/MNIST/raw"
-    shutil.copytree(mnist_root / "MNIST/raw", raw, ignore=shutil.ignore_patterns("*.gz"), dirs_exist_ok=True)
-    serving = f"--build-arg=SERVING_IMAGE={service.image('torchserve')}"
-    secret = [f"--secret=id=ca,src={CERTIFICATES}"] if CERTIFICATES.is_file() else []
-    file = service.source / "docker/training/Dockerfile"
-    docker("build", "--tag", IMAGE, serving, *secret, "--file", str(file), str(service.source), timeout_s=300)
-    yield IMAGE
-    docker("rmi", "--force", IMAGE)
+    return images.build_training(mnist_root)
 
 
 @pytest.fixture
@@ -36,7 +26,7 @@ def pod(root):
 
 @pytest.fixture
 def network():
-    name = f"mnist-test-training-{os.getpid()}"
+    name = f"mnist-test-training-{RUN}-{WORKER}"
     docker("network", "create", name)
     yield name
     docker("network", "rm", name)
@@ -48,7 +38,7 @@ def start(image, pod, network, folder, index):
     assert container["securityContext"]["readOnlyRootFilesystem"]
     name = f"training-{index}"
     arguments = [a.replace("$(JOB_COMPLETION_INDEX)", str(index)) for a in container["args"]]
-    options = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs=/tmp:size=64m,mode=1777"]
+    options = [*CONFINED, "--tmpfs=/tmp:size=64m,mode=1777"]
     options += [f"--network={network}", f"--hostname={name}", f"--network-alias={name}.{pod['subdomain']}"]
     options += [f"--env={variable['name']}={variable['value']}" for variable in container["env"]]
     options += [f"--user={pod['securityContext']['runAsUser']}", f"--volume={folder}:/weights"]

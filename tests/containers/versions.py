@@ -8,35 +8,36 @@ from collections import Counter
 
 import requests
 
-from tests.containers.conftest import docker
+from tests.containers.conftest import docker, ip_address
 from tests.support.polling import wait_for
 
 PNG = {"Content-Type": "image/png"}
 OLD, NEW = "1.0", "2.0"
 STATE = "/tmp/nginx/upstream.conf"  # noqa: S108
-# The processes of the router, or of `watch`, in the gateway's container.
-ROUTER = '[ "$(cut -d" " -f4 $p/stat)" = "$(cat /tmp/nginx/router.pid)" ]'
-WATCH = '[ "$(cat $p/comm)" = watch ]'
+# Shell conditions for the processes of the balancer, and of `discover-upstreams`, in the gateway's container.
+BALANCER = '[ "$(cut -d" " -f4 $p/stat)" = "$(cat /tmp/nginx/balancer.pid)" ]'
+DISCOVERY = '[ "$(cat $p/comm)" = discover-upstre ]'  # Linux keeps 15 characters of a name
 SIGNAL = "for p in /proc/[0-9]*; do {} && kill -{} ${{p#/proc/}}; done; true"
 
 
 class Versions:
-    """A TorchServe whose store can be written, and a gateway of its own to it, and to all that share its name."""
+    """A TorchServe with a writable store, and a gateway of its own to it and to all that share its name."""
 
-    def __init__(self, service, torchserve, gateway):
+    def __init__(self, torchserve, gateway):
         self.torchserve, self.gateway = torchserve, gateway
-        self._service = service
         self.session = requests.Session()
         self.session.trust_env = False
-        self.url = f"http://{self._address(gateway)}:8000"
-        self.sureness = {}
-
-    def _address(self, container):
-        (network,) = self._service.inspect(container)["NetworkSettings"]["Networks"].values()
-        return network["IPAddress"]
+        self.url = f"http://{ip_address(gateway)}:8000"
+        self.confidences = {}
 
     def serving(self, *arguments):
         return docker("exec", self.torchserve, "python", "-m", "serving", *arguments, timeout_s=120)
+
+    def start_canary(self, version, percent):
+        return self.serving("canary", "start", f"model_store/mnist-{version}.mar", "--percent", str(percent))
+
+    def set_share(self, percent):
+        return self.serving("canary", "set", "--percent", str(percent))
 
     def health(self):
         try:
@@ -53,19 +54,19 @@ class Versions:
         return answer.json()
 
     def answering(self, path, body):
-        """Say which version answers, by how sure it is."""
+        """Return the version that answers, told by its confidence."""
         confidence = self.ask(path, body)["confidence"]
-        return min(self.sureness, key=lambda version: abs(self.sureness[version] - confidence))
+        return min(self.confidences, key=lambda version: abs(self.confidences[version] - confidence))
 
     def canary(self, percent, seven):
-        """Have a canary with that share, of which the gateway has heard."""
-        self.serving("canary", "start", f"model_store/mnist-{NEW}.mar", "--percent", str(percent))
-        wait_for(lambda: f"{percent}% {NEW};" in self.told())
+        """Start a canary with that share, or change its share; wait until the gateway knows."""
+        self.start_canary(NEW, percent)
+        wait_for(lambda: f"{percent}% {NEW};" in self.upstreams())
         for version in (OLD, NEW):
-            self.sureness[version] = self.ask(f"/predictions/mnist/{version}", seven)["confidence"]
+            self.confidences[version] = self.ask(f"/predictions/mnist/{version}", seven)["confidence"]
 
     @contextlib.contextmanager
-    def held_up(self, processes):
+    def paused(self, processes):
         """Stop some of the gateway's processes for a while."""
         docker("exec", self.gateway, "sh", "-c", SIGNAL.format(processes, "STOP"))
         try:
@@ -73,12 +74,13 @@ class Versions:
         finally:
             docker("exec", self.gateway, "sh", "-c", SIGNAL.format(processes, "CONT"))
 
-    def told(self):
+    def upstreams(self):
+        """Return the configuration that `discover-upstreams` wrote."""
         return docker("exec", self.gateway, "cat", STATE)
 
-    def digits(self):
-        """Count what each version has read."""
-        metrics = self.session.get(f"http://{self._address(self.torchserve)}:8082/metrics", timeout=10).text
+    def count_digits(self):
+        """Return how many digits each version has predicted."""
+        metrics = self.session.get(f"http://{ip_address(self.torchserve)}:8082/metrics", timeout=10).text
         counts = re.findall(
             r'^handler_prediction_confidence_count{.*model_version="([^"]*)".* (\S+)$', metrics, re.MULTILINE
         )

@@ -168,7 +168,7 @@ def test_nothing_else_is_there(raw, method, path):
 def test_digits_are_only_posted_or_put(raw, method):
     status, body, headers = raw(method, "/predictions/mnist")
     assert (status, headers["Allow"]) == (405, "POST, PUT")
-    assert json.loads(body) == {"error": "this path is only asked with POST, PUT"}
+    assert json.loads(body) == {"error": "this path accepts only POST, PUT"}
 
 
 def test_a_body_over_8_mib_is_refused(raw):

@@ -1,4 +1,4 @@
-"""A real Chromium at the page, and a person's hand: mouse, finger, and an eye on the answer."""
+"""Drive the page in a real Chromium: draw with a mouse or a finger, and check the prediction that it shows."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def open_page(chromium: Any, address: str) -> Iterator[Callable[..., Any]]:
-    """Return a function that opens the page at the test's `address`.
+def open_page(chromium: Any, page_url: str) -> Iterator[Callable[..., Any]]:
+    """Return a function that opens the page at the test's `page_url`.
 
-    At the end nothing may have been complained of, or asked elsewhere. Chromium counts answers of 400 and above as
-    complaints: `expected` names those that are meant. Half a digit may be none, so 400 always is.
+    The fixture fails if the page logged an error or asked another server. Chromium logs responses of 400 and above as
+    errors: `expected` names the statuses and texts that the test allows. Half a digit may be none, so 400 is allowed.
     """
-    contexts, complaints = [], []
+    contexts, errors = [], []
 
-    def opened(expected: tuple[int | str, ...] = (), at: str = address, script: str = "", **options: Any) -> Any:
+    def open_context(expected: tuple[int | str, ...] = (), at: str = page_url, script: str = "", **options: Any) -> Any:
         context = chromium.new_context(**{"viewport": DESKTOP, "locale": "en-US", **options})
         contexts.append(context)
         context.add_init_script(script)
         page = context.new_page()
-        meant = [f"status of {status}" if isinstance(status, int) else status for status in (400, *expected)]
-        page.on("console", lambda m: None if any(text in m.text for text in meant) else complaints.append(m.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda r: None if r.url.startswith((at, "blob:", "data:")) else complaints.append(r.url))
+        allowed = [f"status of {status}" if isinstance(status, int) else status for status in (400, *expected)]
+        page.on("console", lambda m: None if any(text in m.text for text in allowed) else errors.append(m.text))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda r: None if r.url.startswith((at, "blob:", "data:")) else errors.append(r.url))
         page.goto(at)
         return page
 
-    yield opened
+    yield open_context
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert errors == []
 
 
 @pytest.fixture(scope="session")
@@ -63,14 +63,14 @@ def pictures(root: Path) -> Path:
     return folder
 
 
-def on_paper(page: Any) -> Callable[[tuple[float, float]], tuple[float, float]]:
+def paper_coordinates(page: Any) -> Callable[[tuple[float, float]], tuple[float, float]]:
     """Return a function from a point of a stroke to a point of the screen."""
     box = page.locator("#paper").bounding_box()
     return lambda point: (box["x"] + point[0] * box["width"], box["y"] + point[1] * box["height"])
 
 
 def draw_with_mouse(page: Any, digit: int) -> None:
-    place = on_paper(page)
+    place = paper_coordinates(page)
     for first, *rest in STROKES[digit]:
         page.mouse.move(*place(first))
         page.mouse.down()
@@ -80,7 +80,7 @@ def draw_with_mouse(page: Any, digit: int) -> None:
 
 
 def draw_with_finger(page: Any, digit: int) -> None:
-    place, finger = on_paper(page), page.context.new_cdp_session(page)
+    place, finger = paper_coordinates(page), page.context.new_cdp_session(page)
 
     def touch(kind: str, *points: tuple[float, float]) -> None:
         touched = [dict(zip("xy", place(point), strict=True)) for point in points]

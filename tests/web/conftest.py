@@ -1,4 +1,4 @@
-"""The page as `make serve` serves it: its own small server before the session's TorchServe."""
+"""The page as `make serve` serves it: the UI server in front of the session's TorchServe."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serving.torchserve.process import TorchServe
 
 
 @pytest.fixture(scope="module")
-def address(server: TorchServe) -> Iterator[str]:
-    """Return the address of the page."""
+def page_url(server: TorchServe) -> Iterator[str]:
+    """Serve the page, and return its URL."""
     with ui_server.running(server.inference, "0") as sentence:
         yield sentence.split()[-1]

@@ -1,4 +1,4 @@
-"""What every good page has: names for all controls, contrast, visible focus, no scrolling sideways, little weight."""
+"""Accessibility and layout of the page: labels, contrast, focus, no horizontal scrolling, small downloads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.browser import DESKTOP, PHONE, TOUCH, assert_reads, draw_with_finger, draw_with_mouse
 
-pytestmark = [pytest.mark.server, pytest.mark.browser]
+pytestmark = pytest.mark.browser
 LANGUAGES = {"en": "en-US", "ko": "ko-KR"}
 STATES = ["empty", "read", "problem", "locked", "kept"]
 
@@ -18,7 +18,7 @@ FOCUS = """() => {
 
 
 def bring_to(page, state):
-    """Bring the page into one of its states."""
+    """Put the page into one of its states."""
     if state in ("read", "kept"):
         draw_with_mouse(page, 3)
         assert_reads(page, 3)
@@ -30,7 +30,7 @@ def bring_to(page, state):
         draw_with_mouse(page, 3)
         page.locator("#again").wait_for()
     if state == "locked":
-        answer = {"status": 401, "json": {"error": "send the key that you were given in the header X-Api-Key"}}
+        answer = {"status": 401, "json": {"error": "send your API key in the header X-Api-Key"}}
         page.route("**/explanations/mnist", lambda route: route.fulfill(**answer))  # a gateway's, without Docker
         draw_with_mouse(page, 3)
         page.locator("#key").wait_for()

@@ -1,12 +1,12 @@
-"""A person draws the ten digits on the page, in a real Chromium, and reads the right answers."""
+"""The page predicts each of the ten digits, drawn with the mouse, a finger or the keyboard in a real Chromium."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.support.browser import TOUCH, assert_reads, draw_with_finger, draw_with_mouse, on_paper
+from tests.support.browser import TOUCH, assert_reads, draw_with_finger, draw_with_mouse, paper_coordinates
 
-pytestmark = [pytest.mark.server, pytest.mark.browser]
+pytestmark = pytest.mark.browser
 HINT = "Draw a digit from 0 to 9."
 
 
@@ -29,7 +29,7 @@ def test_a_digit_drawn_with_a_finger_on_a_phone_is_read(open_page, language, dig
 
 def test_it_is_read_while_it_is_drawn(open_page):
     page = open_page()
-    place = on_paper(page)
+    place = paper_coordinates(page)
     page.mouse.move(*place((0.5, 0.2)))
     page.mouse.down()
     page.mouse.move(*place((0.5, 0.8)), steps=10)

@@ -1,4 +1,4 @@
-"""What the net saw, and what spoke for its answer, as the server says it, pixel by pixel."""
+"""The page shows the net's input and the attribution map pixel by pixel as the server returns them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.browser import assert_reads, draw_with_mouse
 
-pytestmark = [pytest.mark.server, pytest.mark.browser]
+pytestmark = pytest.mark.browser
 DARK, LIGHT = np.array([22, 25, 29]), np.array([245, 246, 248])
 
 
@@ -19,7 +19,7 @@ def colours(page, canvas):
 
 @pytest.fixture
 def explained(open_page):
-    """Draw a 4 with a light scheme's colours. Returns the page and what the server answered at last."""
+    """Draw a 4 in the light scheme. Returns the page and the server's last response."""
     page, answers = open_page(), []
     page.on("requestfinished", lambda r: answers.append(r.response().json()) if r.method == "POST" else None)
     draw_with_mouse(page, 4)
@@ -28,13 +28,13 @@ def explained(open_page):
     return page, answers[-1]
 
 
-def test_what_the_net_saw_is_shown_as_it_is(explained):
+def test_the_input_of_the_net_is_shown_unchanged(explained):
     page, answer = explained
     seen = np.array(answer["pixels"])[..., None] / 255
     np.testing.assert_allclose(colours(page, "#seen"), DARK + (LIGHT - DARK) * seen, atol=0.51)
 
 
-def test_what_spoke_for_the_answer_is_orange_and_what_against_it_blue(explained):
+def test_positive_attribution_is_orange_and_negative_blue(explained):
     page, answer = explained
     attribution, pixels = np.array(answer["attribution"]), np.array(answer["pixels"])
     shown = colours(page, "#reasons").astype(int)

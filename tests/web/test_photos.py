@@ -1,4 +1,4 @@
-"""Pictures opened, photographed, dropped and pasted: what lies on the paper is what was sent, and it is read."""
+"""Pictures that are opened, photographed, dropped or pasted are shown as they are sent, and predicted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from tests.support.browser import CHROMIUM, PHONE, TOUCH, assert_reads, draw_with_mouse
 from tests.web.test_explanations import DARK, LIGHT, colours
 
-pytestmark = [pytest.mark.server, pytest.mark.browser]
+pytestmark = pytest.mark.browser
 HINT = "Draw a digit from 0 to 9."
 
 
@@ -64,7 +64,7 @@ def last_sent(page):
     return np.asarray(Image.open(io.BytesIO(body)).convert("RGB")).astype(int)
 
 
-def on_paper(page):
+def paper_pixels(page):
     """Return the picture that lies on the paper, RGB."""
     url = page.locator("#paper").evaluate("c => c.toDataURL('image/png')")
     return np.asarray(Image.open(io.BytesIO(decoded(url))).convert("RGB")).astype(int)
@@ -93,7 +93,7 @@ def test_a_digit_of_mnist_is_shown_sent_and_seen_to_the_bit(open_page, five):
     sent = last_sent(page)
     expected = np.asarray(Image.open(five).convert("RGB")).astype(int)
     np.testing.assert_array_equal(sent, expected)
-    np.testing.assert_array_equal(on_paper(page), expected)
+    np.testing.assert_array_equal(paper_pixels(page), expected)
     np.testing.assert_allclose(colours(page, "#seen"), DARK + (LIGHT - DARK) * (expected / 255), atol=0.51)
 
 
@@ -104,19 +104,19 @@ def test_a_photo_of_12_megapixels_is_shrunk_turned_upright_and_read(open_page, p
     assert_reads(page, 5)
     sent = last_sent(page)
     assert sent.shape == (1000, 750, 3)
-    assert np.abs(sent - on_paper(page)).mean() < 3, "JPEG's own loss"
+    assert np.abs(sent - paper_pixels(page)).mean() < 3, "JPEG's own loss"
     assert page.locator("#sheet").bounding_box()["width"] == pytest.approx(
         page.locator("#sheet").bounding_box()["height"], abs=1
     )
 
 
-def test_a_device_used_with_fingers_offers_its_camera(chromium, address):
+def test_a_device_used_with_fingers_offers_its_camera(chromium, page_url):
     # Chromium knows no other way to have a coarse pointer than from its start.
     settings = "--blink-settings=primaryPointerType=2,availablePointerTypes=2,primaryHoverType=1,availableHoverTypes=1"
     browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=["--no-sandbox", settings])
     try:
         page = browser.new_page(**TOUCH)
-        page.goto(address)
+        page.goto(page_url)
         assert page.locator(".camera").is_visible()
         assert page.locator("#camera").get_attribute("capture") == "environment"
         assert not page.locator("#how").is_visible()
@@ -154,7 +154,7 @@ def test_a_transparent_picture_lies_on_the_ground_that_shows_its_ink(open_page, 
     hand_over(page, "paste", stream.getvalue())
     assert_reads(page, 5)
     sent = last_sent(page)
-    np.testing.assert_array_equal(sent, on_paper(page))
+    np.testing.assert_array_equal(sent, paper_pixels(page))
     assert (sent[0, 0] == ground).all()
 
 
@@ -164,7 +164,7 @@ def test_a_stroke_over_a_picture_begins_a_fresh_sheet_and_undo_brings_it_back(op
     assert_reads(page, 5)
     draw_with_mouse(page, 7)
     assert_reads(page, 7)
-    assert on_paper(page).shape == (560, 560, 3)
+    assert paper_pixels(page).shape == (560, 560, 3)
     page.get_by_role("button", name="Undo").click()
     assert_reads(page, 5)
     page.get_by_role("button", name="Undo").click()

@@ -1,4 +1,4 @@
-"""What goes wrong is said in the person's language, without moving the page, and asked again where that helps."""
+"""The page shows errors in the user's language without moving, and retries where that can help."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 from serving import ui_server
 from tests.support.browser import assert_reads, draw_with_mouse
 
-pytestmark = [pytest.mark.server, pytest.mark.browser]
+pytestmark = pytest.mark.browser
 OFFLINE = "ERR_INTERNET_DISCONNECTED"
 
 
@@ -23,7 +23,7 @@ def open_blank_picture(page):
 
 @pytest.fixture
 def without_workers(client):
-    """Let the real TorchServe refuse: the MNIST model has no worker. Returns the function that brings them back."""
+    """Take all workers from the MNIST model, so that TorchServe refuses. Returns a function that starts them again."""
     workers = client.describe("mnist")["maxWorkers"]
     client.scale("mnist", 0)
     yield lambda: client.scale("mnist", workers)

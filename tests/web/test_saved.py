@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.browser import TOUCH, assert_reads, draw_with_finger, draw_with_mouse
 
-pytestmark = [pytest.mark.server, pytest.mark.browser]
+pytestmark = pytest.mark.browser
 FORBIDDEN = """
     for (const storage of ["localStorage", "sessionStorage"])
         Object.defineProperty(window, storage, { get() { throw new DOMException("", "SecurityError"); } });
