@@ -111,12 +111,16 @@ fix: $(installed_dev) ## Fix lint and formatting where that is automatic
 	$(python) -m ruff check --fix .
 	$(python) -m ruff format .
 
+compile = .venv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+  --no-annotate --no-header
+
 .PHONY: lock
 lock: $(installed) ## Pin requirements/*.txt from their *.in again, and those of the benchmark's servers
-	for name in $(addprefix requirements/,uv serve train bench dev scan) $(basename $(wildcard benchmarks/servers/requirements/*.in)); do \
-	  .venv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
-	    --no-annotate --no-header $$name.in -o $$name.txt; \
-	done
+	$(compile) requirements/uv.in -o requirements/uv.txt
+	$(compile) requirements/serve.in -o requirements/serve.txt
+	for name in train bench dev; do $(compile) --constraints requirements/serve.txt requirements/$$name.in -o requirements/$$name.txt; done
+	$(compile) requirements/scan.in -o requirements/scan.txt
+	for name in $(basename $(wildcard benchmarks/servers/requirements/*.in)); do $(compile) $$name.in -o $$name.txt; done
 
 .PHONY: fuzz
 fuzz: $(installed_dev) ## Fuzz the request parsers for DURATION=600 seconds (Linux); ARGS=--update-corpus keeps new inputs

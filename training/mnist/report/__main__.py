@@ -181,7 +181,8 @@ def _net_section(report: Figures, pictures: dict[str, bytes]) -> list[str]:
 
 def _robustness_section(robustness: Figures, pictures: dict[str, bytes]) -> list[str]:
     accuracy = robustness["accuracy"]
-    first, *_, last = (*accuracy.values(), *accuracy.values())
+    variants = list(accuracy.values())
+    first, last = variants[0], variants[-1]
     kinds = "; ".join(
         f"{plots.corruption_label(name)} {percent(first[name], 1)} → {percent(last[name], 1)}" for name in last
     )
