@@ -89,7 +89,8 @@ def test_the_page_is_whole_and_a_second_report_trains_nothing(
     for image in page.images:
         with Image.open(Path("my report") / (image["src"] or "")) as picture:
             assert np.asarray(picture.convert("L")).std() > 5, image
-            assert (image["width"], image["height"]) == tuple(map(str, picture.size))
+            ratio = int(image["width"] or 0) / int(image["height"] or 0)
+            assert ratio == pytest.approx(picture.width / picture.height, rel=0.01)
         assert len(image["alt"] or "") > 40
     assert len({image["alt"] for image in page.images}) == 6
     for link in page.links:

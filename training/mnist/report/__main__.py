@@ -181,8 +181,8 @@ def _net_section(report: Figures, pictures: dict[str, bytes]) -> list[str]:
 
 def _robustness_section(robustness: Figures, pictures: dict[str, bytes]) -> list[str]:
     accuracy = robustness["accuracy"]
-    variants = list(accuracy.values())
-    first, last = variants[0], variants[-1]
+    columns: list[dict[str, float]] = list(accuracy.values())
+    first, last = columns[0], columns[-1]
     kinds = "; ".join(
         f"{plots.corruption_label(name)} {percent(first[name], 1)} → {percent(last[name], 1)}" for name in last
     )
@@ -206,14 +206,15 @@ def to_html(report: Figures, robustness: Figures | None, pictures: dict[str, byt
     else:
         links.insert(1, (findings.robustness(robustness["accuracy"]), "robustness"))
     versions = report["recipes"][0]["versions"]
-    made = f"{report['date']}, commit {report['commit']}, {report['machine']}, torch {versions['torch']}"
+    made = f"Measured {report['date']}, commit {report['commit']}, {report['machine']}, torch {versions['torch']}"
     parts = [
         page.bullets(links),
+        page.paragraph(made),
         *_recipe_section(report, pictures),
         *_net_section(report, pictures),
         *(_robustness_section(robustness, pictures) if robustness else ()),
         page.heading("Provenance", "provenance"),
-        page.paragraph(f"{made}. Made by: {report['command']}"),
+        page.paragraph(f"Made by: {report['command']}"),
         '<p>The figures are in <a href="report.json">report.json</a>.</p>',
     ]
     return page.page("MNIST training report", parts)

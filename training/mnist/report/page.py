@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterable
 from string import Template
 
+PIXELS_PER_PX = 150 / 96  # the pictures have 150 dots per inch, CSS has 96 px
 PAGE = Template("""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -23,7 +24,7 @@ PAGE = Template("""<!doctype html>
   figure { margin: 1.5rem 0 }
   figcaption { margin-bottom: .5rem }
   img { display: block; max-width: 100%; height: auto; background: #fff; border-radius: .3rem }
-  @media (max-width: 42rem) { .scroll img { max-width: none; width: 42rem } }
+  @media (max-width: 42rem) { .scroll img { max-width: none } }
   table { border-collapse: collapse }
   th, td { padding: .3rem .8rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
   th:first-child, td:first-child { text-align: left }
@@ -55,7 +56,7 @@ def bullets(items: Iterable[tuple[str, str]]) -> str:
 
 def picture(name: str, png: bytes, finding: str, description: str) -> str:
     """Return a figure of the PNG file `name` with its size, its finding as caption, and a description for `alt`."""
-    width, height = struct.unpack(">II", png[16:24])
+    width, height = (round(pixels / PIXELS_PER_PX) for pixels in struct.unpack(">II", png[16:24]))
     image = f'<img src="{html.escape(name)}" width="{width}" height="{height}" alt="{html.escape(description)}">'
     caption = f"<figcaption><strong>{html.escape(finding)}.</strong></figcaption>"
     return f"<figure>{caption}{_scroll(image, finding)}</figure>"

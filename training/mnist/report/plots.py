@@ -228,8 +228,8 @@ def corruption_label(name: str) -> str:
 def robustness(figures: dict[str, Any], digits: Digits) -> bytes:
     """Draw the accuracy on each corruption, with a plain resize and as served, beside a picture of the corruption."""
     accuracy, count = figures["accuracy"], figures["count"]
-    variants = list(accuracy.values())
-    before, after = variants[0], variants[-1]
+    columns: list[dict[str, float]] = list(accuracy.values())
+    before, after = columns[0], columns[-1]
     names = list(after)
     with style():
         figure, (pictures, axes) = plt.subplots(
