@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.reporting.plots import OTHERS, OURS, PLAIN, SECOND, save, set_title, svg_style
+from benchmarks.reporting.plots import OTHERS, OURS, PLAIN, SECOND, save, set_title, start_at_zero, svg_style
 from benchmarks.reporting.results import Record, of_kind
 
 SLOW_MS = 100.0  # a p50 above it is a stall: a queue has grown
@@ -64,7 +64,8 @@ def _draw_latency(axes: Axes, windows: Sequence[Record]) -> None:
 def _draw_memory(axes: Axes, memory: Sequence[tuple[float, float]]) -> None:
     values = [mb for _, mb in memory]
     axes.plot([second / 60 for second, _ in memory], values, color=OURS)
-    axes.set(ylabel="MB", ylim=(0, max(values) * 1.25))
+    axes.set_ylabel("MB")
+    start_at_zero(axes)
     axes.set_title(f"Memory of all processes (PSS): {min(values):,.0f} to {max(values):,.0f} MB")
 
 
@@ -72,5 +73,6 @@ def _draw_work(axes: Axes, work_ms: Sequence[tuple[float, float]]) -> None:
     values = [ms for _, ms in work_ms]
     axes.plot([second / 60 for second, _ in work_ms], values, color=OTHERS)
     median = statistics.median(values)
-    axes.set(ylabel="CPU ms", ylim=(0, max(values) * 1.15), xlabel="minutes")
+    axes.set(ylabel="CPU ms", xlabel="minutes")
+    start_at_zero(axes)
     axes.set_title(f"CPU time of a fixed piece of work: median {median:.1f} ms, up to {max(values) / median:.1f}× that")

@@ -39,6 +39,13 @@ def set_title(figure: Figure, finding: str) -> None:
     figure.suptitle(finding, x=0.012, ha="left", fontsize=13, fontweight="bold")
 
 
+def start_at_zero(axes: Axes) -> None:
+    """Let the y axis, which has its data, begin at 0 and leave a margin on top; label it without exponents."""
+    axes.margins(y=0.14)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(PLAIN)
+
+
 class Panel(NamedTuple):
     """A measure of a trial; `share` is the share of requests that were answered while it was measured."""
 
@@ -189,7 +196,8 @@ def _draw_bulk(left: Axes, right: Axes, points: Sequence[Record]) -> None:
     left.yaxis.set_major_formatter(PLAIN)
     slowest = max(p["p99_ms"] for p in points if p["digits"] == largest and "p99_ms" in p)
     _finish(right, f"p99 at {largest:,} digits: up to {slowest:.0f} ms", "digits in one .npy request", digits)
-    right.set(ylabel="p99 latency, ms", ylim=(0, None))
+    right.set(ylabel="p99 latency, ms")
+    start_at_zero(right)
 
 
 def _draw_connections(left: Axes, right: Axes, points: Sequence[Record]) -> None:
@@ -199,9 +207,11 @@ def _draw_connections(left: Axes, right: Axes, points: Sequence[Record]) -> None
     best = max(points, key=lambda p: float(p["requests_per_s"]))
     title = f"Throughput is highest at {best['connections']} connections: {best['requests_per_s']:,.0f}/s"
     _finish(left, title, "connections", connections)
-    left.set(ylabel="requests/s", ylim=(0, None))
+    left.set(ylabel="requests/s")
+    start_at_zero(left)
     _finish(right, f"p99 at {connections[-1]:,} connections: {points[-1]['p99_ms']:.0f} ms", "connections", connections)
-    right.set(ylabel="p99 latency, ms", ylim=(0, None))
+    right.set(ylabel="p99 latency, ms")
+    start_at_zero(right)
 
 
 def _draw_images(left: Axes, right: Axes, points: Sequence[Record]) -> None:
@@ -213,7 +223,7 @@ def _draw_images(left: Axes, right: Axes, points: Sequence[Record]) -> None:
         axes.set(yscale="log", ylabel=unit, xlabel="image size, pixels")
         axes.set_xticks(range(len(names)), names, fontsize=TEXT_PT)
         axes.yaxis.set_major_formatter(PLAIN)
-        axes.set_title(_compare_images(measure, by_server, names))
+        axes.set_title(_compare_images(measure, by_server, names), fontsize=9.5)
         axes.legend()
 
 
@@ -225,7 +235,7 @@ def _compare_images(measure: str, by_server: Mapping[str, Sequence[Record]], nam
     ratios = [mine[measure] / other[measure] for mine, other in zip(ours, theirs, strict=True)]
     worst = ratios.index(min(ratios) if measure == "requests_per_s" else max(ratios))
     last = f", {ratios[-1]:.2g}× at {names[-1]}" if worst != len(names) - 1 else ""
-    return f"{ratios[worst]:.2g}× {server} at {names[worst]}{last}"
+    return f"ours: {ratios[worst]:.2g}× {server} at {names[worst]}{last}"
 
 
 def _draw_workers(left: Axes, right: Axes, points: Sequence[Record]) -> None:
@@ -242,10 +252,9 @@ def _draw_workers(left: Axes, right: Axes, points: Sequence[Record]) -> None:
     costs = ", ".join(f"{server} {mb:.0f} MB" for server, mb in each_mb.items())
     right.set(title=f"One more worker: {costs}", ylabel="memory (PSS), MB")
     for axes in (left, right):
-        axes.set(xlabel="workers", ylim=(0, None))
-        axes.margins(y=0.12)
+        axes.set(xlabel="workers")
+        start_at_zero(axes)
         axes.set_xticks([p["workers"] for p in ours])
-        axes.yaxis.set_major_formatter(PLAIN)
         axes.legend()
 
 
@@ -258,7 +267,6 @@ def _by_server(points: Sequence[Record]) -> dict[str, list[Record]]:
 
 def _finish(axes: Axes, title: str, xlabel: str, ticks: Sequence[float]) -> None:
     axes.set(title=title, xlabel=xlabel, xscale="log")
-    axes.yaxis.set_major_formatter(PLAIN)
     axes.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
     axes.minorticks_off()
     if axes.get_legend_handles_labels()[1]:

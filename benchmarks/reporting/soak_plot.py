@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.load.constant_rate import RIGHT
-from benchmarks.reporting.plots import OTHERS, OURS, PLAIN, SECOND, save, set_title, svg_style
+from benchmarks.reporting.plots import OTHERS, OURS, PLAIN, SECOND, save, set_title, start_at_zero, svg_style
 from benchmarks.reporting.results import Record, of_kind
 from benchmarks.scenarios.soak.load import REFUSED
 from benchmarks.scenarios.soak.summary import Summary
@@ -33,12 +33,11 @@ def draw(records: Sequence[Record], path: Path) -> None:
         _draw_rates(rates, samples, records[0]["settings"]["rate"])
         _draw_latency(latency, samples)
         memory.plot(minutes, [sample["memory_mb"] for sample in samples], color=OURS)
-        memory.set(title="Memory of all processes (PSS)", ylabel="MB", ylim=(0, None))
-        memory.margins(y=0.15)
+        memory.set(title="Memory of all processes (PSS)", ylabel="MB")
+        start_at_zero(memory)
         files.plot(minutes, [sample["descriptors"] for sample in samples], color=OURS)
-        files.set(
-            title="Open files and sockets, those of the load's connections included", ylabel="count", ylim=(0, None)
-        )
+        files.set(title="Open files and sockets, those of the load's connections included", ylabel="count")
+        start_at_zero(files)
         _draw_rail(rail, records)
         set_title(figure, _finding(records))
         save(figure, path)
@@ -60,8 +59,8 @@ def _draw_rates(axes: Axes, samples: Sequence[Record], rate: float) -> None:
     for outcome, label, colour, line in ((RIGHT, "right", OURS, "-"), (REFUSED, "bad requests refused", OTHERS, "--")):
         rates = [(b["counts"].get(outcome, 0) - a["counts"].get(outcome, 0)) / span for a, b, span in spans]
         axes.plot(minutes, rates, line, color=colour, label=label)
-    axes.set(title=f"Responses, at a load of {rate:,.0f} requests/s", ylabel="responses/s", ylim=(0, None))
-    axes.margins(y=0.15)
+    axes.set(title=f"Responses, at a load of {rate:,.0f} requests/s", ylabel="responses/s")
+    start_at_zero(axes)
     axes.legend(loc="upper left", ncols=2)
     # The first and the last spans are left out: the load begins and ends in them.
     stalled = [i for i in range(1, len(total) - 1) if total[i] < STALL_SHARE * rate]
@@ -72,7 +71,7 @@ def _draw_rates(axes: Axes, samples: Sequence[Record], rate: float) -> None:
         place = (minutes[worst], total[worst])
         arrow = {"arrowstyle": "-", "color": SECOND}
         axes.annotate(
-            *(text, place, (-14, 22)),
+            *(text, place, (-16, 10)),
             textcoords="offset points",
             ha="right",
             fontsize=9,
