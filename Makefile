@@ -169,10 +169,8 @@ k8s-check: $(scanners) $(installed_dev) kubernetes/overlays/monitoring/alerts.ya
 	kubernetes/check
 	$(python) -m pytest tests/kubernetes
 
-kubernetes/overlays/monitoring/alerts.yaml: docker/monitoring/alerts.yaml
-	printf '%s\n' "# $< for the Prometheus operator; \`make k8s-check\` writes it." 'apiVersion: monitoring.coreos.com/v1' \
-	  'kind: PrometheusRule' 'metadata:' '  name: mnist' 'spec:' >$@
-	sed -e '/^#/d' -e 's/^./  &/' $< >>$@
+kubernetes/overlays/monitoring/alerts.yaml: docker/monitoring/alerts.yaml kubernetes/generate-alerts
+	kubernetes/generate-alerts >$@
 
 # Files
 
