@@ -10,6 +10,7 @@ import re
 import pytest
 import yaml
 
+from handlers.metrics import OUTCOMES
 from tests.monitoring.definitions import ALERTS, DASHBOARD, MONITORING, PANELS, VARIABLES, queries
 
 MODULES = ("cog.plugins", "cog.encoder", "models.dashboard")
@@ -84,6 +85,18 @@ def test_all_queries_are_of_metrics_that_exist(root):
         used = set(re.findall(r"[a-zA-Z_]\w*", bare)) - {*WORDS.split(), "e6"}  # of 1e6
         assert used, expression
         assert used <= existing, expression
+
+
+def test_all_queries_use_labels_that_exist(root):
+    declared = yaml.safe_load((root / "serving/torchserve/metrics.yaml").read_bytes())["model_metrics"]
+    labels = {metric["name"]: set(metric["dimensions"]) for type_ in declared.values() for metric in type_}
+    for expression in [*queries(), *(rule["expr"] for rule in ALERTS.values())]:
+        for name, selector in re.findall(r"(handler_\w+)\{([^}]*)\}", expression):
+            assert set(re.findall(r"(\w+)!?[=~]", selector)) <= labels[name], expression
+        used = re.findall(r"handler_\w+", expression)
+        for group in re.findall(r"(?:by|ignoring) ?\(([^)]*)\)", expression) if used else ():
+            assert set(group.split(", ")) <= {"instance"}.union(*(labels[name] for name in used)), expression
+        assert set(re.findall(r'outcome!?="(\w+)"', expression)) <= set(OUTCOMES), expression
 
 
 def test_every_expression_is_promql(promtool, tmp_path):
