@@ -134,6 +134,7 @@ def draw(study: optuna.Study) -> dict[str, bytes]:
     title = f"Trial {best.number + 1} of {len(study.trials)} is best: {best.value:.2%} of the validation digits"
     with style(), warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.filterwarnings("ignore", "Attempting to set identical", UserWarning)  # all trials have one value
         slices: Any = np.ravel(plot_slice(study, target_name="validation accuracy"))  # type: ignore[arg-type]
         curves: Any = plot_intermediate_values(study)
         slices[0].figure.set_size_inches(20, 4)
