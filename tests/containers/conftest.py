@@ -208,7 +208,7 @@ class Service:
         prometheus = re.sub(r"(scrape_interval|evaluation_interval): \d+s", r"\1: 1s", prometheus)
         prometheus = re.sub(r"scrape_timeout: \d+s", "scrape_timeout: 1s", prometheus)
         (folder / "prometheus.yaml").write_text(prometheus)
-        often = {"healthcheck": {"interval": "1s"}}
+        often = {"healthcheck": {"interval": "1s", "retries": int(WAIT_S)}}
         volume = f"{folder}/prometheus.yaml:/etc/prometheus/prometheus.yaml:ro"
         services = {"torchserve": often, "gateway": often, "prometheus": {**often, "volumes": [volume]}}
         (folder / "override.yaml").write_text(json.dumps({"services": services}))  # JSON is YAML
