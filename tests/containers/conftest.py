@@ -119,8 +119,8 @@ class Images:
                 (folder / "copied").touch()
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        with (self._folder / "lock").open("w") as lock:
+    def _locked(self, name: str = "users") -> Iterator[None]:
+        with (self._folder / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -169,7 +169,7 @@ class Images:
         return {"timeout_s": 900, "env": self.environment}
 
     def _once(self, names: Sequence[str], build: Callable[[], object]) -> None:
-        with self._locked():
+        with self._locked(names[0]):  # another image may be built meanwhile
             if not all((self._folder / f"built-{name}").exists() for name in names):
                 build()
                 for name in names:
@@ -208,7 +208,7 @@ class Service:
         prometheus = re.sub(r"(scrape_interval|evaluation_interval): \d+s", r"\1: 1s", prometheus)
         prometheus = re.sub(r"scrape_timeout: \d+s", "scrape_timeout: 1s", prometheus)
         (folder / "prometheus.yaml").write_text(prometheus)
-        often = {"healthcheck": {"interval": "1s"}}
+        often = {"healthcheck": {"interval": "1s", "retries": int(WAIT_S)}}
         volume = f"{folder}/prometheus.yaml:/etc/prometheus/prometheus.yaml:ro"
         services = {"torchserve": often, "gateway": often, "prometheus": {**often, "volumes": [volume]}}
         (folder / "override.yaml").write_text(json.dumps({"services": services}))  # JSON is YAML
