@@ -142,6 +142,13 @@ def draw(study: optuna.Study) -> dict[str, bytes]:
         curves.figure.set_size_inches(8, 5)
         curves.legend_.remove()  # it lists every trial
         curves.set(title=title, xlabel="epoch", ylabel="validation accuracy")
+        curves.xaxis.get_major_locator().set_params(integer=True)
+        for line in curves.lines:
+            is_best = line.get_label() == f"Trial{best.number}"
+            line.set(color="C1" if is_best else "0.6", zorder=3 if is_best else 2)
+        for axes in slices:
+            axes.tick_params(axis="x", labelrotation=30)
+            axes.xaxis.set_minor_formatter("")
         for axes in (slices[0], curves):
             axes.set_ylim(study.best_value - 0.025, study.best_value + 0.002)
             axes.yaxis.set_major_formatter("{x:.1%}")
