@@ -151,7 +151,7 @@ def short_table(records: Sequence[Record]) -> str:
         rows.append(
             [server, f"{many['requests_per_s']:,.0f}", _ms(many["p99_ms"]), _ms(one["p50_ms"]), _correct(trial)]
         )
-    columns = ("server", "requests/s at 64", "p99 at 64", "p50 at 1", "correct")
+    columns = ("server", "requests/s at 64 connections", "p99", "p50 at 1", "correct")
     return markdown_table(columns, rows, right=range(1, len(columns)))
 
 
