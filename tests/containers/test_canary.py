@@ -175,11 +175,17 @@ http.server.HTTPServer(("", 8090), Ready).serve_forever()
 """
 
 
+def read_upstreams(gateway):
+    """Return the configuration that `discover-upstreams` wrote, in a list, which is empty before it has."""
+    text = docker("exec", gateway, "sh", "-c", f"cat {STATE} 2>/dev/null; true")
+    return [text] if text else []
+
+
 def test_a_server_that_lies_writes_nothing_into_the_gateways_configuration(service):
     with run_container(service, "torchserve", "--entrypoint=python", "--network-alias=liar", command=("-c", LIAR)):
         with run_container(service, "gateway", "--env=TORCHSERVE=liar", "--tmpfs=/tmp:mode=1777") as gateway:
             written = set()
-            wait_for(lambda: written.add(docker("exec", gateway, "cat", STATE)) or len(written) == 2)
+            wait_for(lambda: written.update(read_upstreams(gateway)) or len(written) == 2)
     assert all('split_clients $request_id $canary { * ""; }' in text for text in written)
     # One server is ready with each lie but the one that is too long; none before the liar listens and with that one.
     assert {text[-13:] for text in written} == {"default 0; }\n", "default 1; }\n"}
@@ -189,4 +195,4 @@ def test_the_gateway_reads_json_in_any_form(service):
     command = ("-c", CANARY_IN_ANOTHER_FORM)
     with run_container(service, "torchserve", "--entrypoint=python", "--network-alias=another", command=command):
         with run_container(service, "gateway", "--env=TORCHSERVE=another", "--tmpfs=/tmp:mode=1777") as gateway:
-            wait_for(lambda: "split_clients $request_id $canary { 20% 2.0;" in docker("exec", gateway, "cat", STATE))
+            wait_for(lambda: any("split_clients $request_id $canary { 20% 2.0;" in t for t in read_upstreams(gateway)))
