@@ -17,6 +17,8 @@ from serving.client import ServiceError
 from serving.deployment.deploy import MODEL
 
 TIMEOUT_S = 10.0
+SETTLE_S = 0.1  # longer than a worker takes to write its counters, which it does once a second
+MAX_SCRAPES = 20
 NUM_CLASSES = 10
 STAGES = ("preprocess", "inference", "postprocess")
 LABELS = ("outcome", "class", "stage", "le")  # each of a version's series has one of them, or none
@@ -29,9 +31,9 @@ def compare_versions(metrics_url: str, versions: Sequence[str], seconds: float =
 
     Raises ServiceError when `metrics_url` does not answer.
     """
-    before = _scrape(metrics_url) if seconds else {}
+    before = _scrape_settled(metrics_url) if seconds else {}
     time.sleep(seconds)
-    now = _scrape(metrics_url)
+    now = _scrape_settled(metrics_url)
     for key, value in before.items():
         now[key] -= value
     return {version: _stats(now, version) for version in versions}
@@ -62,6 +64,17 @@ def _stats(series: Series, version: str) -> VersionStats:
 
 def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
+
+
+def _scrape_settled(metrics_url: str) -> Series:
+    """Scrape until nothing has changed for `SETTLE_S`: in between, a sum and its count would not belong together."""
+    series = _scrape(metrics_url)
+    for _ in range(MAX_SCRAPES):
+        time.sleep(SETTLE_S)
+        previous, series = series, _scrape(metrics_url)
+        if series == previous:
+            break
+    return series
 
 
 def _scrape(metrics_url: str) -> Series:

@@ -13,7 +13,7 @@ from tests.payloads.malicious import archives as malicious
 from tests.support.archives import of_version
 from tests.support.load import RIGHT, Load
 
-pytestmark = [pytest.mark.server, pytest.mark.fault, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("faults")]
 REJECTIONS = {
     malicious.cut_short: "is not a model archive",
     malicious.damaged: "is damaged at",

@@ -13,7 +13,7 @@ from tests.faults import bad_clients
 from tests.support.assertions import npy
 from tests.support.load import RIGHT, Load
 
-pytestmark = [pytest.mark.server, pytest.mark.fault, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("faults")]
 FOR_S = 2.0
 LATEST_S = 20.0  # no request hangs
 FREE_TIMEOUT_S = 30.0

@@ -17,7 +17,7 @@ from tests.conftest import environment_of_free_ports
 from tests.faults.conftest import FaultServer
 from tests.support.load import RIGHT, Load
 
-pytestmark = [pytest.mark.server, pytest.mark.fault]
+pytestmark = pytest.mark.fault
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 CACHE_S = 1
 BATCH = 32

@@ -12,7 +12,7 @@ from serving.cli.main import main
 from tests.support.archives import of_version
 from tests.support.load import RIGHT, Load
 
-pytestmark = [pytest.mark.server, pytest.mark.fault, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("faults")]
 RECOVERY_S = 20.0  # an upper bound; docs/fault-injection.md has the measured times
 BATCH = 32
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support.archives import of_version, with_config
 from tests.support.load import RIGHT, Load
 
-pytestmark = [pytest.mark.server, pytest.mark.fault, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("faults")]
 QUEUE = 20
 SHORT_QUEUE = {"batchSize": 1, "jobQueueSize": QUEUE}
 FULL = "503"

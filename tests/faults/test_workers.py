@@ -12,7 +12,7 @@ from tests.faults.conftest import RESPONSE_TIMEOUT_S
 from tests.support.archives import of_version, with_config
 from tests.support.load import RIGHT, Load
 
-pytestmark = [pytest.mark.server, pytest.mark.fault, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("faults")]
 BATCH = 32  # batchSize in model/mnist/model-config.yaml
 RECOVERY_S = 20.0  # an upper bound; docs/fault-injection.md has the measured times
 DIED = "500"

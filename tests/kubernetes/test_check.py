@@ -11,6 +11,8 @@ import yaml
 from tests.containers.conftest import scanner
 from tests.kubernetes.conftest import OVERLAYS
 
+pytestmark = pytest.mark.scan
+
 # Kinds of the Prometheus operator and of KServe.
 CUSTOM_KINDS = {"PodMonitor", "PrometheusRule", "ServingRuntime", "InferenceService"}
 

@@ -12,6 +12,8 @@ from ts.model_server import load_properties
 import serving
 from serving.torchserve import supervisor
 
+pytestmark = pytest.mark.scan
+
 DOCKERFILES = {"torchserve": "docker/Dockerfile", "gateway": "docker/gateway/Dockerfile"}
 
 

@@ -6,9 +6,12 @@ import json
 import re
 import subprocess
 
+import pytest
 import yaml
 
 from tests.monitoring.definitions import ALERTS, MONITORING
+
+pytestmark = pytest.mark.scan
 
 
 def adapter_rule(root):

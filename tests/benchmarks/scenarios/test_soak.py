@@ -30,7 +30,7 @@ def failure(second, outcome="500 Worker died."):
     return {"kind": "failure", "second": second, "took_s": 0.1, "outcome": outcome}
 
 
-@pytest.mark.server
+@pytest.mark.fault
 @pytest.mark.skipif(sys.platform != "linux", reason="it counts memory and open files as Linux tells them")
 def test_interrupted_it_has_deployed_killed_and_lost_nothing_else_and_draws(root, archives, tmp_path):  # noqa: ARG001
     command = [sys.executable, "-m", "benchmarks", "soak", "--results", str(tmp_path), *OPTIONS]
