@@ -13,8 +13,8 @@ installed := .venv/installed
 installed_dev := .venv/installed-dev
 installed_bench := .venv/installed-bench
 scanners := .venv-scan/installed
-# One process for each core, at most four: each starts a TorchServe of its own.
-parallel := --numprocesses logical --maxprocesses 4 --dist loadgroup
+# One process more than cores, at most four, because tests wait: each process starts a TorchServe of its own.
+parallel = --dist loadgroup --numprocesses $$($(python) -c "import os; print(min(4, os.cpu_count() + 1))")
 models := $(patsubst model/%/net.py,%,$(wildcard model/*/net.py))
 archives := $(models:%=model_store/%.mar)
 # Generic code in every archive, and the code that packs it.
@@ -85,11 +85,11 @@ training-image: $(installed) ## Build mnist-training on the image of `make up`, 
 
 .PHONY: test
 test: $(archives) $(installed_dev) ## Run the unit tests and the tests against the real TorchServe
-	$(python) -m pytest -m "unit or server" $(parallel) $(PYTEST_ARGS)
+	$(python) -m pytest -m "(unit or server) and not slow" $(parallel) $(PYTEST_ARGS)
 
 .PHONY: test-all
 test-all: check test $(scanners) ## Run every test: browser, containers, faults and scanners too; skips what cannot run here
-	$(python) -m pytest -m "not unit and not server" $(PYTEST_ARGS)
+	$(python) -m pytest -m "slow or not (unit or server)" $(parallel) $(PYTEST_ARGS)
 
 .PHONY: test-tier
 test-tier: $(archives) $(installed_dev) $(scanners) ## Run one tier: make test-tier TIER=unit (server, browser, container, fault, scan)

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.server
 PICTURES_PER_CORRUPTION = 20
 
 
+@pytest.mark.slow
 def test_every_corruption_is_read_and_far_better_than_resized(server, root, tmp_path, mnist_root):
     out = tmp_path / "robustness.json"
     options = [

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from training import weights
 from training.mnist.train import checkpoint_path, main
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 LAUNCHER = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]

@@ -66,6 +66,7 @@ def test_mistakes_are_counted_and_the_surest_comes_first() -> None:
     assert sum(found["reliability"][2]) == 2
 
 
+@pytest.mark.slow
 def test_the_page_is_whole_and_a_second_report_trains_nothing(
     tmp_path: Path, mnist_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_file_that_is_no_robustness_evaluation_is_named(tmp_path: Path, capsys
     assert "robustness.json is not what `python -m training.mnist.robustness --json` writes" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_report_is_drawn_again_without_training(
     tmp_path: Path, mnist_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

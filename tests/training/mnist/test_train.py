@@ -77,6 +77,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, mnist_root: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_gives_the_weights_of_an_uninterrupted_run(
     trained: Path, tmp_path: Path, mnist_root: Path
 ) -> None:
