@@ -196,7 +196,7 @@ weights/xor.json: | $(installed)
 
 install := PYTHON=$(python) TORCH_BACKEND=$(TORCH_BACKEND) requirements/install
 
-$(installed): requirements/uv.txt requirements/serve.txt requirements/train.txt requirements/torch-cuda.txt requirements/install pyproject.toml
+$(installed): requirements/uv.txt requirements/serve.txt requirements/train.txt requirements/torch-cuda.txt requirements/install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "error: $(PYTHON) is missing or older than 3.10; install a newer one or name it: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv

@@ -4,7 +4,7 @@ tsctl canary start model_store/mnist-2.0.mar --percent 10
 tsctl canary promote
 
 Gateways split the requests (docker/gateway). They read the canary's version and share from /ready of the supervisor
-(serving/torchserve/supervisor.py) every second. TorchServe itself cannot split: on its own port a canary answers only
+(serving/torchserve/readiness.py) every second. TorchServe itself cannot split: on its own port a canary answers only
 requests that name its version.
 """
 

@@ -2,16 +2,7 @@
 
 python -m serving.torchserve.supervisor
 
-Two endpoints on port 8090 (serving/torchserve/ports.py) report health as JSON:
-
-    GET /live   200 {"status": "live"}    TorchServe runs
-    GET /ready  200 {"status": "ready"}   a real prediction was right
-                200 {"status": "ready", "canary": {"version": "2.0", "percent": 10}}
-                                          a canary gets `percent` (1 to 99) of the requests that name no version
-                503 {"error": "…"}        not ready, and the reason
-
-/ready is an interface: the gateway reads it every second (docker/gateway/discover-upstreams) and splits requests by
-`canary` (serving/deployment/canary.py). Keys may be added; these must stay.
+serving/torchserve/readiness.py answers /live and /ready beside it.
 
 On SIGTERM, /ready answers 503 at once, so that gateways send no more requests. Once their connections are closed and
 all requests are answered, TorchServe stops; by itself it would drop the requests in progress. When TorchServe exits by
@@ -20,60 +11,29 @@ itself, it is restarted here; within 10 s of its start, the container exits inst
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import psutil
 
 from common.paths import ROOT
 from serving.client import Client, ServiceError
-from serving.deployment.canary import canary_status
-from serving.torchserve.ports import HEALTH_PORT
 from serving.torchserve.preflight import ServerError
 from serving.torchserve.process import TorchServe
+from serving.torchserve.readiness import Readiness, start_health_server
 
 LOG = Path("/tmp/torchserve.log")  # noqa: S108 - no other user is in the container
 MAX_LOG_BYTES = 8 << 20  # of memory: /tmp is a tmpfs
 DRAIN_NOTICE_S = 2.0  # gateways ask /ready every second
 DRAIN_TIMEOUT_S = 20.0  # shorter than compose's stop_grace_period
 MIN_UPTIME_S = 10.0  # after this uptime TorchServe is restarted here, which is faster than a new container
-SAMPLE, DIGIT = ROOT / "model/mnist/samples/7.png", 7
-
-
-class Readiness:
-    """Decides whether this server should get requests."""
-
-    def __init__(self, server: TorchServe) -> None:
-        self._server = server
-        self.is_stopping = False
-        self.has_answered = False
-
-    def not_ready_reason(self) -> str | None:
-        """Send a sample for prediction. Returns None when the response is right, else one sentence."""
-        if self.is_stopping:
-            return "stopping"
-        with Client(self._server.inference, self._server.management, timeout_s=4, retries=0, is_probe=True) as client:
-            try:
-                digit = client.predict(SAMPLE).digit
-            except ServiceError as error:
-                is_busy = self.has_answered and error.status == 503 and self._server.is_ready(client)
-                return None if is_busy else str(error)  # a full queue is load, not a failure
-        self.has_answered = True
-        return None if digit == DIGIT else f"{SAMPLE.name} was predicted as {digit}"
-
-    def canary(self) -> dict[str, Any]:
-        """Return the canary of /ready, or {}."""
-        with Client(self._server.inference, self._server.management, timeout_s=1, retries=0) as client:
-            return canary_status(self._server.store, client)
 
 
 def main() -> int:
@@ -82,7 +42,7 @@ def main() -> int:
     try:
         with TorchServe(ROOT / "config.properties", LOG) as server:
             readiness = Readiness(server)
-            _start_health(readiness)
+            start_health_server(readiness)
             threading.Thread(target=_tail_log, args=(LOG,), daemon=True).start()
             try:
                 return _run(server, readiness)
@@ -138,30 +98,6 @@ def _is_connected(port: int | None) -> bool:
         for c in psutil.net_connections("tcp")
         if c.laddr and c.raddr
     )
-
-
-def _start_health(readiness: Readiness) -> None:
-    class Health(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path not in ("/live", "/ready"):
-                return self.send_error(404)
-            is_ready = self.path == "/ready"
-            reason = readiness.not_ready_reason() if is_ready else None
-            status = {"status": self.path[1:], **(readiness.canary() if is_ready else {})}
-            body = json.dumps({"error": reason} if reason else status).encode()
-            self.send_response(503 if reason else 200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            with contextlib.suppress(ConnectionError):  # the client disconnected
-                self.end_headers()
-                self.wfile.write(body)
-            return None
-
-        def log_message(self, *_: Any) -> None:
-            """Log nothing: there is a request every second."""
-
-    health = ThreadingHTTPServer(("", HEALTH_PORT), Health)
-    threading.Thread(target=health.serve_forever, daemon=True).start()
 
 
 def _tail_log(log: Path) -> None:

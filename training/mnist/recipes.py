@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from training.mnist.augmentation import Distortion
 
 LEARNING_RATES = {"adam": 1e-3, "sgd": 0.1}  # defaults where the recipe's own belongs to the other optimizer
-SCHEDULES = ("constant", "warmup-cosine")
-WARMUP = 0.1  # fraction of all steps
 
 
 @dataclass(frozen=True)
@@ -26,17 +23,6 @@ class Recipe:
     batch_norm: bool = False  # of the hidden units; folded into fc1 after training
     distortion: Distortion | None = None
     temperature: float = 1.0  # of the softmax that is served; --validation-split reports the best one
-
-    def lr_at(self, progress: float) -> float:
-        """Return the learning rate after the fraction `progress` of all steps, 0 to 1.
-
-        "warmup-cosine" is a linear warm-up over `WARMUP`, then a cosine decay to 0.
-        """
-        if self.schedule == "constant":
-            return self.lr
-        if progress < WARMUP:
-            return self.lr * progress / WARMUP
-        return self.lr * (1 + math.cos(math.pi * (progress - WARMUP) / (1 - WARMUP))) / 2
 
 
 STUDY = Recipe()

@@ -27,8 +27,9 @@ from common.plots import style, to_png
 from training.device import add_device_option, resolve_device
 from training.mnist.data import MNIST, add_data_option, load_mnist, split_validation
 from training.mnist.evaluate import evaluate
-from training.mnist.recipes import DEFAULT_DISTORTION, FAST, SCHEDULES, Recipe
+from training.mnist.recipes import DEFAULT_DISTORTION, FAST, Recipe
 from training.mnist.trainer import Trainer, TrainerError
+from training.schedule import SCHEDULES
 
 LEARNING_RATES = {"adam": (3e-4, 1e-2), "sgd": (0.03, 1.0)}
 # The first trial: the search has to beat the recipe `fast`.

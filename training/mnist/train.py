@@ -30,8 +30,9 @@ from training.device import add_device_option, resolve_device
 from training.mnist.data import SHA256, add_data_option, fetch_mnist, load_mnist, split_validation
 from training.mnist.evaluate import evaluate
 from training.mnist.model import CLASSES, PIXELS
-from training.mnist.recipes import DEFAULT_DISTORTION, LEARNING_RATES, RECIPES, SCHEDULES, Recipe
+from training.mnist.recipes import DEFAULT_DISTORTION, LEARNING_RATES, RECIPES, Recipe
 from training.mnist.trainer import Trainer
+from training.schedule import SCHEDULES
 
 Log = Callable[[dict[str, Any]], None]
 

@@ -24,6 +24,7 @@ from model.mnist.net import Net
 from training import distributed, weights
 from training.mnist.augmentation import Augment
 from training.mnist.recipes import Recipe
+from training.schedule import learning_rate
 
 MOMENTUM = 0.9
 EPOCH_SEED_STEP = 1_000_003  # primes, so that epochs and processes of neighbouring seeds do not meet
@@ -155,7 +156,7 @@ class Trainer:
 
     def _set_learning_rate(self, progress: float) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.lr_at(progress)
+            group["lr"] = learning_rate(self.recipe.schedule, self.recipe.lr, progress)
 
     def _with_progress(self, batches: Sequence[Tensor]) -> Iterable[Tensor]:
         silent = None if distributed.is_rank0() else True  # None: silent unless stderr is a terminal

@@ -7,6 +7,7 @@ import torch
 
 from training.mnist.augmentation import SIDE, Augment, Distortion
 from training.mnist.recipes import FAST, STUDY
+from training.schedule import learning_rate
 
 NOTHING = Distortion(rotation_deg=0, scale=0, shear=0, shift_px=0, elastic_px=0, elastic_sigma_px=4, thickness=0)
 
@@ -24,8 +25,8 @@ def bars() -> torch.Tensor:
 
 
 def test_a_constant_rate_is_constant_and_warmup_cosine_rises_and_falls_to_0() -> None:
-    assert {STUDY.lr_at(progress / 10) for progress in range(10)} == {1e-3}
-    rates = [FAST.lr_at(progress / 100) for progress in range(101)]
+    assert {learning_rate(STUDY.schedule, STUDY.lr, progress / 10) for progress in range(10)} == {1e-3}
+    rates = [learning_rate(FAST.schedule, FAST.lr, progress / 100) for progress in range(101)]
     peak = rates.index(max(rates))
     assert (rates[0], rates[peak], peak) == (0, FAST.lr, 10)
     assert rates[:peak] == sorted(rates[:peak])
