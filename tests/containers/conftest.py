@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib.metadata
 import json
 import os
 import re
@@ -17,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -28,7 +28,6 @@ from common.ports import free_ports
 
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 SCANNERS = Path(__file__).resolve().parents[2] / ".venv-scan"
-TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu/torch/"
 WAIT_S = 120.0  # on a busy machine
 POLL_S = 0.2
 RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))[:12]  # the same in all workers of a run
@@ -94,13 +93,11 @@ def torch_download(source: Path) -> list[str]:
 def select_torch_backend(source: Path) -> str:
     """Choose the image's build of torch, smallest first; return TORCH_BACKEND for it.
 
-    A wheel that this machine's pip was pointed at, else the CPU's from PyTorch's index, else PyPI's with CUDA.
+    A wheel in a place that pip was pointed at, else the build that this environment has: the CPU's, or PyPI's with CUDA.
     """
     if subprocess.run(torch_download(source), capture_output=True, check=False).returncode == 0:
         return ""
-    with contextlib.suppress(OSError), urllib.request.urlopen(TORCH_CPU_INDEX, timeout=10):
-        return "cpu"
-    return ""
+    return "cpu" if importlib.metadata.version("torch").endswith("+cpu") else ""
 
 
 class Images:
@@ -201,7 +198,9 @@ class Service:
         self.images = images
         self._files = (images.source / "docker/compose.yaml", self._override(folder))
         ports = {"PORT": str(self.port), "PROMETHEUS_PORT": str(prometheus_port)}
-        self._environment = {**images.environment, **ports, "ACCESS_LOG": "info"}
+        # All load comes from one address, whose connections add up while a busy machine stalls.
+        limits = {"CONNECTION_LIMIT": "2000"}
+        self._environment = {**images.environment, **ports, **limits, "ACCESS_LOG": "info"}
 
     def _override(self, folder: Path) -> Path:
         prometheus = (self.images.source / "docker/monitoring/prometheus.yaml").read_text()
