@@ -93,7 +93,7 @@ def torch_download(source: Path) -> list[str]:
 def select_torch_backend(source: Path) -> str:
     """Choose the image's build of torch, smallest first; return TORCH_BACKEND for it.
 
-    A wheel in a place that pip was pointed at, else the build that this environment has: the CPU's, or PyPI's with CUDA.
+    A wheel in a place that pip looks at, else the build in this environment: the CPU's, or PyPI's with CUDA.
     """
     if subprocess.run(torch_download(source), capture_output=True, check=False).returncode == 0:
         return ""
