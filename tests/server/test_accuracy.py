@@ -14,6 +14,7 @@ from tests.support.assertions import png
 pytestmark = pytest.mark.server
 
 
+@pytest.mark.slow
 def test_ten_thousand_images_at_once_are_as_right_as_the_training_report_says(server, root, test_images, test_labels):
     local = threading.local()
 

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from serving.torchserve import healthcheck, ports, supervisor
+from serving.torchserve import healthcheck, ports, readiness
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_no_supervisor_is_an_error():
 
 def test_it_asks_the_port_of_the_supervisor():
     assert inspect.signature(healthcheck.check).parameters["port"].default == ports.HEALTH_PORT
-    assert supervisor.HEALTH_PORT == ports.HEALTH_PORT
+    assert readiness.HEALTH_PORT == ports.HEALTH_PORT
 
 
 def test_it_imports_the_standard_library_alone(root):
