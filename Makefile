@@ -89,7 +89,8 @@ test: $(archives) $(installed_dev) ## Run the unit tests and the tests against t
 
 .PHONY: test-all
 test-all: check test $(scanners) ## Run every test: browser, containers, faults and scanners too; skips what cannot run here
-	$(python) -m pytest -m "not container and (slow or not (unit or server))" $(parallel) $(PYTEST_ARGS)
+	$(python) -m pytest -m "not container and (slow or not (unit or server))" --dist loadgroup --numprocesses logical \
+	  --maxprocesses 4 $(PYTEST_ARGS)
 	$(python) -m pytest -m container $(PYTEST_ARGS)
 
 .PHONY: test-tier
