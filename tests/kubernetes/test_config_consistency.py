@@ -10,7 +10,8 @@ import yaml
 from ts.model_server import load_properties
 
 import serving
-from serving.torchserve import ports, supervisor
+from serving.torchserve import supervisor
+from serving.torchserve.ports import HEALTH_PORT
 
 pytestmark = pytest.mark.scan
 
@@ -51,7 +52,7 @@ def test_torchserves_ports_are_those_of_config_properties(root, cpu):
     assert named == {
         "inference": urlsplit(settings["inference_address"]).port,
         "metrics": urlsplit(settings["metrics_address"]).port,
-        "health": ports.HEALTH_PORT,
+        "health": HEALTH_PORT,
     }
 
 
@@ -231,7 +232,7 @@ def test_kserve_runs_the_containerof_the_deployment(rendered, cpu):
         assert ours[key] == theirs[key], key
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         named = {**ours[probe], "httpGet": {**ours[probe]["httpGet"], "port": "health"}}
-        assert ours[probe]["httpGet"]["port"] == ports.HEALTH_PORT
+        assert ours[probe]["httpGet"]["port"] == HEALTH_PORT
         assert named == theirs[probe]
     assert ours["resources"]["limits"]["memory"] == theirs["resources"]["limits"]["memory"]
     assert ours["securityContext"] == {**theirs["securityContext"], **cpu.pod("torchserve")["securityContext"]}
