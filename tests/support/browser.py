@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.polling import wait_for
 from tests.web.strokes import STROKES
 
 CHROMIUM = shutil.which("chromium")
@@ -93,9 +94,19 @@ def draw_with_finger(page: Any, digit: int) -> None:
         touch("touchEnd")
 
 
+READING = """() => [
+  document.querySelector("#reading strong")?.textContent ?? "",
+  [...document.querySelectorAll("#bars .share")].map((share) => share.innerText),
+]"""
+
+
 def assert_reads(page: Any, digit: int) -> None:
-    """Wait for the answer, and check that the bars say the same."""
-    page.locator("#reading strong", has_text=str(digit)).wait_for(timeout=10_000)
-    shares = [float(text.lstrip(">").split()[0]) for text in page.locator("#bars .share").all_inner_texts()]
-    assert sum(shares) == pytest.approx(100, abs=1)
-    assert shares.index(max(shares)) == digit
+    """Wait until the answer and its bars, seen in one moment, both say the digit: a draft's answer may come before."""
+
+    def reads() -> bool:
+        answer, texts = page.evaluate(READING)
+        shares = [float(text.lstrip(">").split()[0]) for text in texts if text.strip("–")]  # none yet
+        is_answered = str(digit) in answer and len(shares) == 10
+        return is_answered and abs(sum(shares) - 100) <= 1 and shares.index(max(shares)) == digit
+
+    wait_for(reads, timeout_s=10)
