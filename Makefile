@@ -89,9 +89,9 @@ test: $(archives) $(installed_dev) ## Run the unit tests and the tests against t
 
 .PHONY: test-all
 test-all: check test $(scanners) ## Run every test: browser, containers, faults and scanners too; skips what cannot run here
-	$(python) -m pytest -m "not container and (slow or not (unit or server))" --dist loadgroup --numprocesses logical \
-	  --maxprocesses 4 $(PYTEST_ARGS)
-	$(python) -m pytest -m container $(PYTEST_ARGS)
+	$(python) -m pytest -m "(slow or fault or scan or gpu) and not (container or browser)" --dist loadgroup \
+	  --numprocesses logical --maxprocesses 4 $(PYTEST_ARGS)
+	$(python) -m pytest -m "container or browser" $(PYTEST_ARGS)
 
 .PHONY: test-tier
 test-tier: $(archives) $(installed_dev) $(scanners) ## Run one tier: make test-tier TIER=unit (server, browser, container, fault, scan)

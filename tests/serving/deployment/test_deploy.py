@@ -160,7 +160,6 @@ def test_a_registration_does_not_stop_the_answers(
     assert max(outcome.took_s for outcome in load.all) < took_s / 2
 
 
-@pytest.mark.slow
 def test_what_was_deployed_comes_back_after_a_restart_and_so_does_a_canary(
     deployment, deployment_server, deployment_environment, root, next_version, tmp_path
 ):
