@@ -25,6 +25,7 @@ def explained(open_page):
     draw_with_mouse(page, 4)
     assert_reads(page, 4)
     page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)  # until the handlers of the last responses have run, and the page has drawn the last
     return page, answers[-1]
 
 
