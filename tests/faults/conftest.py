@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,15 +42,16 @@ class FaultServer:
 
 
 @pytest.fixture(scope="session")
-def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def small_disk() -> Iterator[Path]:
     """Mount a small file system and return its folder, or an ordinary folder where mounting is not permitted."""
-    folder = tmp_path_factory.mktemp("faults")
+    folder = Path(tempfile.mkdtemp(prefix="faults-"))  # not pytest's own: a killed run leaves it mounted
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "faults", folder]
     is_root = sys.platform == "linux" and os.geteuid() == 0
     mounted = is_root and subprocess.run(command, capture_output=True).returncode == 0
     yield folder
     if mounted:
         subprocess.run(["umount", folder], check=True)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
