@@ -1,4 +1,4 @@
-"""The report tells what the runs were, trains what is missing once, and counts what the net gets wrong."""
+"""The report describes the runs, trains missing runs once, and counts the mistakes of the net."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_page_is_whole_and_a_second_report_trains_nothing(
     options += ["--recipes", "study", "fast", "--device", "cpu", "--robustness", "robustness.json"]
     capsys.readouterr()
     main([*options, "--seeds", "2"])
-    assert capsys.readouterr().out.startswith("3 runs to train, 4 epochs in all; what is done stays in my runs\n")
+    assert capsys.readouterr().out.startswith("3 runs to train, 4 epochs in all; finished runs stay in my runs\n")
     report = json.loads(Path("my report/report.json").read_bytes())
     study, fast = report["recipes"]
     assert (study["recipe"], study["seeds"], study["epochs"], fast["epochs"]) == ("study", 2, 2, 1)
