@@ -43,7 +43,7 @@ def load_or_train(names: Iterable[str], seeds: int, data: Path, folder: Path, de
     missing = [(name, seed) for name, seed in wanted if not _is_trained(name, seed, folder)]
     epochs = sum(RECIPES_COMPARED[name].epochs for name, _ in missing)
     if missing:
-        print(f"{len(missing)} runs to train, {epochs} epochs in all; what is done stays in {folder}", flush=True)
+        print(f"{len(missing)} runs to train, {epochs} epochs in all; finished runs stay in {folder}", flush=True)
     for name, seed in missing:
         print(f"{name}, seed {seed}:", flush=True)
         train(Trainer(RECIPES_COMPARED[name], seed, device), data, _path(name, seed, folder))
