@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import NoReturn
 
-from common.cli import UserError
+from common.errors import UserError
 
 
 class BenchmarkError(UserError):

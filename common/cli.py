@@ -10,9 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
-class UserError(Exception):
-    """An error that the user can mend; its message is one sentence that says how."""
+from common.errors import UserError
 
 
 def parser_with_examples(description: str, *examples: str) -> argparse.ArgumentParser:

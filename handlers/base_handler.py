@@ -1,11 +1,12 @@
-"""Base class of all handlers: preprocess, inference and postprocess for a batch of requests.
+"""Base class of all handlers: it answers a batch of requests with a model's preprocess, inference and postprocess.
 
-A request that cannot be read gets status 400 and never affects the rest of its batch. TorchServe answers any exception
-out of `handle` with 503 to the whole batch, so a request must not make `handle` raise.
+A request affects no other one of its batch. One that cannot be read gets status 400. Where `inference` or `postprocess`
+raises, each request of the batch is tried alone, and those that raise again get 500.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -13,25 +14,57 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
+import numpy as np
 import orjson
 import torch
+from torch import Tensor, nn
 
 from handlers.errors import ClientError
+from handlers.inputs import Inputs, micro_batches
 from handlers.messages import STATUS_PHRASES, RawRequest, Response, lowercase_headers
 from handlers.metrics import Batch, PredictionMetrics
+from handlers.request_parsing import Request, RequestParser
+from handlers.response_encoding import Prediction, ResponseEncoder, Values
+from model import config as model_config
 from torchserve_patches import fast_path, metric_lines
 
 logger = logging.getLogger(__name__)
-Request = TypeVar("Request")
-Prediction = TypeVar("Prediction")
+REPORTED = ("architecture", "recipe", "test", "temperature", "data_sha256", "weights_sha256", "versions")
 
 
-class BatchHandler(ABC, Generic[Request, Prediction]):
-    """Preprocesses each request on its own, infers all at once, postprocesses each prediction on its own."""
+class ModelHandler(ABC):
+    """Serves the model of one model.yaml in every protocol that it offers. A model's handler defines three methods.
 
-    num_classes = 0  # for the metrics of a classifier; 0 for any other model
+    `preprocess` turns one encoded file into one input; a model that takes only numbers has none. `inference` runs the
+    net. `postprocess` names its outputs. A model with an `explanation` in its model.yaml also defines `explain`.
+    """
+
+    net: nn.Module  # in evaluation mode, on `device`
+    training: dict[str, Any]  # the report of the weights' training
+
+    def preprocess(self, data: bytes) -> Inputs:
+        """Read one encoded file, such as an image; return an array of model.yaml's input shape. Raises ClientError.
+
+        Pixels are uint8 from 0 to 255 or float32 from 0 to 1, numbers float32, integers int64.
+        """
+        raise NotImplementedError("model.yaml says that inputs may be encoded: define preprocess")
+
+    def inference(self, inputs: Tensor) -> Any:
+        """Run the net on [n, *shape], float32 (pixels: 0 to 1) or int64, on the model's device."""
+        return self.net(inputs)
+
+    @abstractmethod
+    def postprocess(self, outputs: Any) -> Mapping[str, Values]:
+        """Return the outputs of model.yaml by name, each [n, …], from the result of `inference`.
+
+        Arrays on the CPU of the datatype in model.yaml; a list of n strings for BYTES.
+        """
+
+    def explain(self, inputs: Tensor, prediction: Prediction) -> Mapping[str, Values]:
+        """Return the outputs of model.yaml's `explanation` by name, each [n, …], for inputs and their prediction."""
+        raise NotImplementedError("model.yaml says that the model explains: define explain")
 
     def initialize(self, context: Any) -> None:
         """Load the model when TorchServe starts the worker. A worker whose handler raises here cannot start."""
@@ -40,39 +73,50 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
         torch.set_num_threads(1)
         logging.getLogger().setLevel(logging.WARNING)
         logging.getLogger("ts.metrics").setLevel(logging.INFO)
-        self.model_name: str = context.model_name
-        self.version: str = context.manifest["model"]["modelVersion"]
+        manifest = context.manifest["model"]
         gpu_id = context.system_properties["gpu_id"]
         is_on_gpu = gpu_id is not None and torch.cuda.is_available()
-        self.device = torch.device(f"cuda:{gpu_id}" if is_on_gpu else "cpu")
         model_dir = Path(context.system_properties["model_dir"])
-        self.training = json.loads((model_dir / "training.json").read_text())
-        weights = model_dir / context.manifest["model"]["serializedFile"]
-        self.load_model(torch.load(weights, map_location=self.device, weights_only=True))
-        self.metrics = PredictionMetrics(context.metrics, self.model_name, self.version, self.num_classes)
+        self.load(
+            manifest["modelName"],
+            model_dir / manifest["serializedFile"],
+            json.loads((model_dir / "training.json").read_text()),
+            torch.device(f"cuda:{gpu_id}" if is_on_gpu else "cpu"),
+        )
+        self.version: str = manifest["modelVersion"]
+        self._encoder = ResponseEncoder(self.config, self.version)
+        self.metrics = PredictionMetrics(
+            context.metrics, context.model_name, self.version, self.config.labels, self.config.metrics.outcomes
+        )
         self.metrics.start()
         metric_lines.drop_prediction_time(context.metrics)
         fast_path.install(self.handle_batch)
 
-    @abstractmethod
-    def load_model(self, state: dict[str, torch.Tensor]) -> None:
-        """Build the net from its state_dict and warm it up."""
+    def load(self, name: str, weights: Path, report: dict[str, Any], device: torch.device) -> None:
+        """Load the model and its weights, and warm it up. Needs no TorchServe."""
+        self.config = model_config.load(name)
+        self.training = report
+        self.device = device
+        state = torch.load(weights, map_location=device, weights_only=True)
+        self.net = importlib.import_module(f"model.{name}.net").build(state).to(device).eval()
+        self.parser = RequestParser(self.config, self.preprocess)
+        reader = self.parser.reader
+        self._predict([np.zeros((1, *reader.spec.shape), reader.dtype)])  # the first pass is slow
 
-    @abstractmethod
-    def preprocess(self, parts: Mapping[str, Any], headers: Mapping[str, str]) -> Request:
-        """Read one request: the parts of its body and its headers with lowercase names. Raises ClientError."""
-
-    @abstractmethod
-    def inference(self, requests: Sequence[Request]) -> Sequence[Prediction]:
-        """Run the net once for all requests; return one prediction for each, in order."""
-
-    @abstractmethod
-    def postprocess(self, request: Request, prediction: Prediction, request_id: str) -> Response:
-        """Encode the response to one request."""
-
-    @abstractmethod
     def describe(self) -> dict[str, Any]:
         """Return the description of the model that GET /models/NAME?customized=true answers."""
+        config = self.config
+        return {
+            "model": config.summary,
+            "version": self.version,
+            "labels": config.labels,
+            "device": str(self.device),
+            "input": {"type": config.input.type, "shape": config.input.shape, "encoded": config.input.encoded},
+            "max_inputs_per_request": config.input.max_count,
+            "outputs": list(config.outputs),
+            "protocols": [p for p in ("v1", "v2", "npy") if getattr(config.protocols, p)],
+            "training": {key: self.training[key] for key in REPORTED if key in self.training},
+        }
 
     def handle(self, data: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:
         """Handle a batch as TorchServe passes it; return one body for each request, in order."""
@@ -91,36 +135,93 @@ class BatchHandler(ABC, Generic[Request, Prediction]):
     def handle_batch(self, batch: Sequence[RawRequest]) -> list[Response]:
         """Return the response to each request of a batch, in order."""
         start_s = time.perf_counter()
-        results: list[Any] = [self._preprocess(request) for request in batch]
+        results: list[Any] = [self._parse(request) for request in batch]
         pending = [i for i, result in enumerate(results) if not isinstance(result, Response)]
-        refused = [result.outcome for result in results if isinstance(result, Response) and result.outcome != "ok"]
-        preprocessed_s = time.perf_counter()
-        predictions = self.inference([results[i] for i in pending]) if pending else []
-        inferred_s = time.perf_counter()
-        for i, prediction in zip(pending, predictions, strict=True):
-            results[i] = self.postprocess(results[i], prediction, batch[i].id)
-        end_s = time.perf_counter()
-        stages_s = preprocessed_s - start_s, inferred_s - preprocessed_s, end_s - inferred_s
+        parsed_s = time.perf_counter()
+        requests: list[Request] = [results[i] for i in pending]
+        predictions = self._predict_each(requests)
+        predicted_s = time.perf_counter()
+        for i, request, prediction in zip(pending, requests, predictions, strict=True):
+            results[i] = self._respond(request, prediction, batch[i].id)
+        refused = [response.outcome for response in results if response.outcome != "ok"]
+        stages_s = parsed_s - start_s, predicted_s - parsed_s, time.perf_counter() - predicted_s
         self.metrics.add(Batch(len(batch), refused, *stages_s))
         return results
 
-    def _preprocess(self, request: RawRequest) -> Request | Response:
-        """Preprocess one request, or return the response that needs no inference."""
-        if _is_describe(request):
-            return Response(orjson.dumps({**self.describe(), "worker": os.getpid()}))  # for serving.deployment.draining
+    def _parse(self, raw: RawRequest) -> Request | Response:
+        """Parse one request, or return the response that needs no prediction."""
         # gRPC sends the parts as a map, which has no order.
-        parts = dict(sorted(request.parts.items())) if request.is_grpc else request.parts
+        parts = dict(sorted(raw.parts.items())) if raw.is_grpc else raw.parts
         try:
-            return self.preprocess(parts, request.headers)
+            if _is_describe(raw):  # `worker` is for serving.deployment.draining
+                return Response(orjson.dumps({**self.describe(), "worker": os.getpid()}))
+            return self.parser.parse(parts, raw.headers)
         except ClientError as error:
             return _error_response(400, str(error), error.outcome)
         except Exception:
-            logger.exception("a request could not be read")
-            return _error_response(500, "the server failed to read this request; its log says why", "failed")
+            logger.exception("request %s could not be read", raw.id)
+            return _failed("the server failed to read this request")
+
+    def _predict_each(self, requests: Sequence[Request]) -> list[Prediction | None]:
+        """Predict all requests at once, or each alone if that raises; None for a request that raises alone."""
+        if not requests:
+            return []
+        try:
+            return list(self._predict([request.inputs for request in requests]))
+        except Exception:
+            logger.exception("inference failed on a batch of %d requests", len(requests))
+        if len(requests) == 1:
+            return [None]
+        predictions: list[Prediction | None] = []
+        for request in requests:
+            try:
+                predictions += self._predict([request.inputs])
+            except Exception:  # its traceback is in the log already
+                predictions.append(None)
+        return predictions
+
+    def _predict(self, inputs: Sequence[Inputs]) -> list[Prediction]:
+        """Run inference and postprocess on the inputs of several requests; return the prediction of each."""
+        sizes = [len(array) for array in inputs]
+        predictions: list[Prediction] = []
+        for group in micro_batches(sizes, self.config.input.max_count):
+            collated = torch.from_numpy(self.parser.reader.collate(inputs[group])).to(self.device)
+            with torch.inference_mode():
+                outputs = self.postprocess(self.inference(collated))
+            wrong = [name for name, values in outputs.items() if len(values) != len(collated)]
+            if wrong:
+                raise ValueError(f"postprocess returned no value for each of {len(collated)} inputs in {wrong}")
+            start = 0
+            for size in sizes[group]:
+                predictions.append({name: values[start : start + size] for name, values in outputs.items()})
+                start += size
+        return predictions
+
+    def _respond(self, request: Request, prediction: Prediction | None, request_id: str) -> Response:
+        """Explain a prediction if that was requested, count it, and encode it."""
+        if prediction is None:
+            return _failed("the model failed on this request")
+        try:
+            explanation = self._explain(request, prediction) if request.explain else {}
+            response = self._encoder.encode(request, prediction, explanation, request_id)
+        except Exception:
+            logger.exception("request %s could not be answered", request_id)
+            return _failed("the server failed to answer this request")
+        if self.config.label_output and not request.health_check:
+            self.metrics.add_predictions(prediction[self.config.label_output], prediction.get("confidence"))
+        return response
+
+    def _explain(self, request: Request, prediction: Prediction) -> Prediction:
+        inputs = torch.from_numpy(self.parser.reader.collate([request.inputs])).to(self.device)
+        return self.explain(inputs, prediction)
 
 
 def _error_response(status: int, message: str, outcome: str) -> Response:
     return Response(orjson.dumps({"error": message}), status=status, outcome=outcome)
+
+
+def _failed(message: str) -> Response:
+    return _error_response(500, f"{message}; its log says why", "failed")
 
 
 def _is_describe(request: RawRequest) -> bool:

@@ -27,13 +27,13 @@ BATCH_SIZE_BUCKETS = (1, 2, 4, 8, 12, 16, 32, 64)  # requests
 DURATION_BUCKETS_S = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0, 2.5)
 CONFIDENCE_BUCKETS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)  # above the last, an image is as clear as MNIST's own
 STAGES = ("preprocess", "inference", "postprocess")
-OUTCOMES = ("ok", "bad_request", "no_digit", "failed")
+OUTCOMES = ("ok", "bad_request", "failed")  # and those of the model.yaml
 
 logger = logging.getLogger(__name__)
 
 
 class Batch(NamedTuple):
-    """The size of a batch, the outcome of each request that failed (one of OUTCOMES), the seconds of each stage."""
+    """The size of a batch, the outcome of each request that was not answered, the seconds of each stage."""
 
     size: int
     refused: Sequence[str]
@@ -45,13 +45,20 @@ class Batch(NamedTuple):
 class PredictionMetrics:
     """One worker's counters. `add` and `add_predictions` cost about a microsecond; `report` does the rest."""
 
-    def __init__(self, cache: Any, model_name: str, version: str, num_classes: int = 0) -> None:
-        """Use TorchServe's metrics cache; `num_classes` is 0 for a model that is no classifier."""
+    def __init__(
+        self, cache: Any, model_name: str, version: str, labels: Sequence[str] = (), outcomes: Sequence[str] = ()
+    ) -> None:
+        """Use TorchServe's metrics cache; `labels` is empty for a model that is no classifier.
+
+        `outcomes` are the model's own reasons to refuse a request.
+        """
         self._declared = cache.cache.get(MetricTypes.COUNTER, {})
         self._model = (model_name, version)
-        self._num_classes = num_classes
+        self._labels = labels
+        self._outcomes = (*OUTCOMES, *outcomes)
         self._batches: deque[Batch] = deque()
-        self._probabilities: deque[NDArray[np.float32]] = deque()
+        self._classes: deque[NDArray[Any]] = deque()
+        self._confidences: deque[NDArray[Any]] = deque()
         self._known: set[tuple[str, ...]] = set()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._report_always, name="metrics", daemon=True)
@@ -72,9 +79,11 @@ class PredictionMetrics:
         """Add a batch to the next report."""
         self._batches.append(batch)
 
-    def add_predictions(self, probabilities: NDArray[np.float32]) -> None:
-        """Add predictions, probabilities [n, num_classes], to the next report."""
-        self._probabilities.append(probabilities)
+    def add_predictions(self, classes: Any, confidences: Any = None) -> None:
+        """Add the predictions of one request to the next report: indices into the labels [n], confidences [n]."""
+        self._classes.append(classes)
+        if confidences is not None:
+            self._confidences.append(confidences)
 
     def report(self) -> None:
         """Write the sums over all that was added since the last report."""
@@ -85,16 +94,17 @@ class PredictionMetrics:
             self._observe("handler_stage_duration_seconds", seconds, DURATION_BUCKETS_S, stage)
         outcomes = Counter(outcome for batch in batches for outcome in batch.refused)
         outcomes["ok"] = sum(sizes) - outcomes.total()
-        for outcome in OUTCOMES:
+        for outcome in self._outcomes:
             self._count("handler_requests_total", outcomes[outcome], outcome)
-        if self._num_classes:
-            self._report_predictions(_drain(self._probabilities))
+        if self._labels:
+            self._report_predictions()
 
-    def _report_predictions(self, added: Sequence[NDArray[np.float32]]) -> None:
-        probabilities = np.concatenate(added) if added else np.empty((0, self._num_classes), np.float32)
-        for label, count in enumerate(np.bincount(probabilities.argmax(axis=1), minlength=self._num_classes)):
-            self._count("handler_predictions_total", int(count), str(label))
-        self._observe("handler_prediction_confidence", probabilities.max(axis=1), CONFIDENCE_BUCKETS)
+    def _report_predictions(self) -> None:
+        classes, confidences = _concatenate(_drain(self._classes)), _concatenate(_drain(self._confidences))
+        counts = np.bincount(classes.astype(np.int64), minlength=len(self._labels))
+        for label, count in zip(self._labels, counts, strict=True):
+            self._count("handler_predictions_total", int(count), label)
+        self._observe("handler_prediction_confidence", confidences, CONFIDENCE_BUCKETS)
 
     def _observe(self, name: str, values: Any, bounds: Sequence[float], *labels: str) -> None:
         """Add values to a histogram with cumulative buckets: each counts the values up to its bound."""
@@ -124,3 +134,7 @@ class PredictionMetrics:
 def _drain(queue: deque[Any]) -> list[Any]:
     """Remove and return the items that are in the queue now; another thread may go on appending."""
     return [queue.popleft() for _ in range(len(queue))]
+
+
+def _concatenate(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate(arrays) if arrays else np.empty(0)

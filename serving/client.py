@@ -17,7 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from common.cli import UserError
+from common.errors import UserError
 from common.http import direct_session
 from serving.encoding import ARRAY_LIMIT, Digit, chunks, encode, instance, npy
 

@@ -3,14 +3,13 @@
     python -m training.archive mnist          # model_store/mnist.mar
     python -m training.archive mnist --version 2.0 --file mnist-2.0.mar
 
-A model is a folder model/NAME with net.py; training/NAME/model.py checks its weights and handlers/NAME serves it.
+A model is a folder model/NAME with model.yaml and net.py; handlers/NAME/handler.py serves it.
 Archives are reproducible: equal inputs give equal bytes on every machine.
 """
 
 from __future__ import annotations
 
 import ast
-import importlib
 import io
 import json
 import os
@@ -24,13 +23,14 @@ from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.cli import UserError, exit_on_error, fraction, parser_with_examples
+from common.cli import exit_on_error, fraction, parser_with_examples
+from common.errors import UserError
 from common.files import write_atomically
 from common.paths import ROOT
+from model import config
 from training import weights
 
-MODELS = tuple(sorted(folder.parent.name for folder in (ROOT / "model").glob("*/net.py")))
-PACKAGES = ("handlers", "model", "torchserve_patches")
+PACKAGES = ("common", "handlers", "model", "torchserve_patches")
 MANIFEST = "MAR-INF/MANIFEST.json"
 
 
@@ -39,11 +39,13 @@ class ArchiveError(UserError):
 
 
 def archive(name: str, weights_path: Path, version: str, min_accuracy: float) -> bytes:
-    """Pack the model `name`, one of `MODELS`, and return the archive.
+    """Pack the model `name` and return the archive.
 
-    Raises ArchiveError when the recorded accuracy is below `min_accuracy` (0–1) or the handler is unfit, WeightsError
-    when the weights are missing, broken, not those of their report, or do not fit the net.
+    Raises ModelConfigError when its model.yaml is wrong, ArchiveError when the recorded accuracy is below
+    `min_accuracy` (0–1) or the handler is unfit, WeightsError when the weights are missing, broken, not those of their
+    report, or do not fit the net.
     """
+    config.check_files(config.load(name))
     _check_weights(name, weights_path, min_accuracy)
     handler = ROOT / "handlers" / name / "handler.py"
     _check_one_class(handler)
@@ -67,7 +69,7 @@ def _check_weights(name: str, weights_path: Path, min_accuracy: float) -> None:
             f"{weights_path} got {accuracy:.2%} of the test right, less than {min_accuracy:.2%}: "
             "train better weights or lower --min-accuracy"
         )
-    importlib.import_module(f"training.{name}.model").build_model(weights.load_state(weights_path))
+    weights.load_net(name, weights_path)
 
 
 def copy_packages(name: str, target: Path) -> None:
@@ -76,13 +78,13 @@ def copy_packages(name: str, target: Path) -> None:
     torch-model-archiver copies sub-folders of a folder of extra files, and TorchServe puts the unpacked archive on the
     worker's PYTHONPATH. The handler's module is left out: TorchServe loads it from the top of the archive.
     """
-    others = {ROOT / package / model for package in PACKAGES for model in MODELS if model != name}
+    others = {ROOT / package / model for package in PACKAGES for model in config.names() if model != name}
     for package in PACKAGES:
-        for module in (ROOT / package).rglob("*.py"):
-            if module.name != "handler.py" and others.isdisjoint(module.parents):
-                copy = target / module.relative_to(ROOT)
+        for file in [*(ROOT / package).rglob("*.py"), *(ROOT / package / name).glob("model.yaml")]:
+            if file.name != "handler.py" and others.isdisjoint(file.parents):
+                copy = target / file.relative_to(ROOT)
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(module, copy)
+                shutil.copyfile(file, copy)
 
 
 def _check_one_class(module: Path) -> None:
@@ -145,12 +147,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         "python -m training.archive mnist",
         "python -m training.archive mnist --version 2.0 --file mnist-2.0.mar",
     )
-    parser.add_argument("name", choices=MODELS, help="the model, a folder in model/")
+    parser.add_argument("name", help="the model, a folder in model/")
     parser.add_argument("--weights", type=Path, help="state_dict with its report beside it (default: weights/NAME.pt)")
-    parser.add_argument("--version", type=_version, default="1.0", help="version to register (default: %(default)s)")
-    parser.add_argument(
-        "--min-accuracy", type=fraction, default=0.97, help="refuse weights below this accuracy (default: %(default)s)"
-    )
+    parser.add_argument("--version", type=_version, help="version to register (default: that of model.yaml)")
+    help_text = "refuse weights below this accuracy (default: golden_set.min_correct of model.yaml)"
+    parser.add_argument("--min-accuracy", type=fraction, help=help_text)
     parser.add_argument(
         "--model-store", type=Path, default=Path("model_store"), help="folder of the archive (default: %(default)s)"
     )
@@ -159,10 +160,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     name = arguments.name
     weights_path = arguments.weights or Path("weights", f"{name}.pt")
     with exit_on_error(if_interrupted="nothing was changed; run the same command again"):
-        mar = archive(name, weights_path, arguments.version, arguments.min_accuracy)
+        model = config.load(name)
+        version = arguments.version or model.version
+        min_accuracy = model.golden_set.min_correct if arguments.min_accuracy is None else arguments.min_accuracy
+        mar = archive(name, weights_path, version, min_accuracy)
         output = arguments.model_store / (arguments.file or f"{name}.mar")
         write_atomically(output, mar)
-        print(f"{output} holds version {arguments.version}, {len(mar):,} bytes.")
+        print(f"{output} holds version {version}, {len(mar):,} bytes.")
 
 
 if __name__ == "__main__":

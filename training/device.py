@@ -6,7 +6,7 @@ import argparse
 
 import torch
 
-from common.cli import UserError
+from common.errors import UserError
 
 
 def add_device_option(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from common.cli import UserError
+from common.errors import UserError
 
 T = TypeVar("T")
 LAUNCHER = ["torchrun", f"--nproc-per-node={os.environ.get('LOCAL_WORLD_SIZE')}"]

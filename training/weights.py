@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.metadata
 import io
 import json
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from common.cli import UserError
+from common.errors import UserError
 from common.files import sha256, write_atomically
 
 Report = dict[str, Any]
@@ -54,6 +55,19 @@ def load_state(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict):
         raise WeightsError(f"{path} holds a {type(state).__name__}, not a state_dict: delete it and train again")
     return state
+
+
+def load_net(name: str, path: Path) -> Any:
+    """Build the net of the model `name` with the weights in `path`: an nn.Module of model/NAME/net.py, on the CPU.
+
+    Raises WeightsError when the file is missing or broken, or its weights are of another net.
+    """
+    state = load_state(path)
+    try:
+        return importlib.import_module(f"model.{name}.net").build(state)
+    except (LookupError, ValueError, AttributeError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path} does not fit model/{name}/net.py ({reason}): train it again") from error
 
 
 def load_report(weights: Path) -> Report:

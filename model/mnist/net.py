@@ -32,3 +32,11 @@ class Net(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc2(self.relu(self.fc1(x)))
+
+
+def build(state: Mapping[str, Tensor]) -> Net:
+    """Build the net from a state_dict. Raises ValueError unless it maps 784 pixels to 10 digits."""
+    net = Net.from_state_dict(state)
+    if (net.fc1.in_features, net.fc2.out_features) != (784, 10):
+        raise ValueError(f"the net has {net.fc1.in_features} inputs and {net.fc2.out_features} outputs, not 784 and 10")
+    return net

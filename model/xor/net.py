@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
 
@@ -19,3 +21,10 @@ class XORModel(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.sigmoid(self.fc2(self.sigmoid(self.fc1(x))))
+
+
+def build(state: Mapping[str, Tensor]) -> XORModel:
+    """Build the net from a state_dict. Raises RuntimeError when its layers or shapes differ."""
+    net = XORModel()
+    net.load_state_dict(state)
+    return net

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from common.cli import UserError
+from common.errors import UserError
 from common.paths import ROOT
 from serving.cli import console
 from serving.cli.arguments import METRICS_URL, Commands, add_command, add_group, add_json, connect

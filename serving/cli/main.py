@@ -13,7 +13,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from common.cli import UserError
+from common.errors import UserError
 from serving import __version__
 from serving.cli import (
     deployment_commands,

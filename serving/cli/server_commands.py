@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from common.cli import UserError
+from common.errors import UserError
 from common.paths import ROOT
 from serving.cli import console
 from serving.cli.arguments import Commands, add_command, interrupt

@@ -9,7 +9,7 @@ import argparse
 import importlib
 import sys
 
-from common.cli import UserError
+from common.errors import UserError
 from common.paths import ROOT
 from serving.cli.arguments import Commands, add_command
 

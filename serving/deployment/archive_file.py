@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from common.cli import UserError
+from common.errors import UserError
 
 MANIFEST = "MAR-INF/MANIFEST.json"
 UNPACKED_LIMIT_MB = 2048

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from common.cli import UserError
+from common.errors import UserError
 from serving.client import Client, ServiceError
 from serving.deployment import archive_file
 from serving.deployment.archive_file import Archive

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import requests
 
-from common.cli import UserError
+from common.errors import UserError
 from serving.deployment import archive_file
 from serving.deployment.archive_file import Archive
 

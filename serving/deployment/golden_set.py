@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from common.cli import UserError
+from common.errors import UserError
 from common.paths import ROOT
 from serving.client import Client
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from common.cli import UserError
+from common.errors import UserError
 from serving.deployment.archive_file import ArchiveError
 from serving.deployment.model_store import ModelStore
 

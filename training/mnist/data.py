@@ -21,7 +21,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from common.cli import UserError, exit_on_error, parser_with_examples
+from common.cli import exit_on_error, parser_with_examples
+from common.errors import UserError
 from common.files import sha256, write_atomically
 
 SHA256 = {

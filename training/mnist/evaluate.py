@@ -19,7 +19,6 @@ from common.cli import exit_on_error, parser_with_examples
 from training import weights
 from training.calibration import expected_calibration_error, fit_temperature
 from training.mnist.data import add_data_option, load_mnist
-from training.mnist.model import build_model
 
 
 @torch.no_grad()
@@ -68,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table (default: a table)")
     arguments = parser.parse_args(argv)
     with exit_on_error(if_interrupted="run the same command again"):
-        net = build_model(weights.load_state(arguments.weights))
+        net = weights.load_net("mnist", arguments.weights)
         mnist = load_mnist(arguments.data)
         scores = evaluate(net, mnist.test_pixels, mnist.test_labels)
         if arguments.json:

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             Image.fromarray(images[index]).save(samples / f"{digit}.png")
         labels = mnist.read_label_file(arguments.data / "MNIST/raw/t10k-labels-idx1-ubyte").numpy().astype(np.uint8)
         golden = np.concatenate([np.flatnonzero(labels == digit)[:GOLDEN_EACH] for digit in range(10)])
-        np.savez_compressed(arguments.output / "golden.npz", images=images[golden], labels=labels[golden])
+        np.savez_compressed(arguments.output / "golden.npz", inputs=images[golden], labels=labels[golden])
 
 
 if __name__ == "__main__":

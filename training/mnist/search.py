@@ -21,7 +21,8 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 from optuna.visualization.matplotlib import plot_intermediate_values, plot_slice
 
-from common.cli import UserError, exit_on_error, parser_with_examples, positive_int
+from common.cli import exit_on_error, parser_with_examples, positive_int
+from common.errors import UserError
 from common.files import write_atomically
 from common.plots import style, to_png
 from training.device import add_device_option, resolve_device

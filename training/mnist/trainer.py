@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils.fusion import fuse_linear_bn_eval
 from tqdm import tqdm
 
-from common.cli import UserError
+from common.errors import UserError
 from common.files import write_atomically
 from model.mnist.net import Net
 from training import distributed, weights

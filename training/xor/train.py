@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
-from common.cli import UserError, exit_on_error, parser_with_examples, positive_float, positive_int, seed_int
+from common.cli import exit_on_error, parser_with_examples, positive_float, positive_int, seed_int
+from common.errors import UserError
 from model.xor.net import XORModel
 from training import weights
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from optuna.trial import FixedTrial, TrialState
 
-from common.cli import UserError
+from common.errors import UserError
 from training.mnist import search
 from training.mnist.data import MNIST, load_mnist, split_validation
 from training.mnist.recipes import FAST

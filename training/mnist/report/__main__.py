@@ -24,13 +24,13 @@ from typing import Any
 
 from tqdm import tqdm
 
-from common.cli import UserError, exit_on_error, parser_with_examples, positive_int
+from common.cli import exit_on_error, parser_with_examples, positive_int
+from common.errors import UserError
 from common.files import write_atomically
 from common.paths import ROOT
 from training import weights
 from training.device import add_device_option, resolve_device
 from training.mnist.data import MNIST, add_data_option, load_mnist
-from training.mnist.model import build_model
 from training.mnist.report import findings, page, plots
 from training.mnist.report.findings import percent
 from training.mnist.report.runs import RECIPES_COMPARED, learning_curves, load_or_train, summarize
@@ -41,7 +41,7 @@ Figures = dict[str, Any]
 
 def measure(arguments: argparse.Namespace, command: str, mnist: MNIST) -> Figures:
     """Train the runs that are missing, score the net in `arguments.weights`, and return all figures, ready for JSON."""
-    net = build_model(weights.load_state(arguments.weights))
+    net = weights.load_net("mnist", arguments.weights)
     temperature = weights.load_report(arguments.weights)["temperature"]
     device = resolve_device(arguments.device)
     runs = load_or_train(arguments.recipes, arguments.seeds, arguments.data, arguments.runs, device)

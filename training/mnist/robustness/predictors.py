@@ -10,10 +10,9 @@ import numpy.typing as npt
 import requests
 import torch
 
-from common.cli import UserError
+from common.errors import UserError
 from handlers.errors import ClientError
 from training import weights
-from training.mnist.model import build_model
 from training.mnist.robustness.ablation import Preprocess
 from training.mnist.robustness.samples import Sample
 
@@ -26,7 +25,7 @@ TIMEOUT_S = 60
 
 def load_classifier(weights_path: Path) -> Classifier:
     """Return the classifier at `weights_path`, with the temperature that its report names, as the handler has it."""
-    net = build_model(weights.load_state(weights_path))
+    net = weights.load_net("mnist", weights_path)
     temperature = weights.load_report(weights_path)["temperature"]
 
     @torch.inference_mode()

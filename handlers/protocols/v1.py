@@ -1,0 +1,80 @@
+"""The V1 protocol of KServe and TensorFlow Serving: {"instances": [...]}."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from handlers.errors import ClientError
+from handlers.inputs import InputReader, Inputs, decode_base64
+
+FILE_KEYS = ("data", "b64", "image_bytes")
+
+
+def parse(instances: Any, reader: InputReader) -> Inputs:
+    """Parse the list of instances, each a file in base64 or an input in numbers; return [n, *shape].
+
+    Raises ClientError.
+    """
+    if not isinstance(instances, list):
+        raise ClientError('"instances" is not a list; send {"instances": [...]}')
+    reader.check_count(len(instances))
+    files, arrays = {}, {}
+    for i, instance in enumerate(instances):
+        name = f"instances[{i}]"
+        if isinstance(instance, dict):
+            files[i] = decode_base64(_get_base64(instance, name), name)
+        else:
+            arrays[i] = _parse_numbers(instance, name, reader)
+    if not files:
+        return np.concatenate(list(arrays.values()))
+    read = reader.read_files({f"instances[{i}]": data for i, data in files.items()})
+    arrays |= {i: reader.collate([read[k : k + 1]]) for k, i in enumerate(files)}
+    return np.concatenate([arrays[i] for i in range(len(instances))])
+
+
+def _get_base64(instance: dict[str, Any], name: str) -> Any:
+    """Unwrap {"data" | "b64" | "image_bytes": {"b64": text} or text}. Raises ClientError."""
+    for key in FILE_KEYS:
+        if key in instance:
+            value = instance[key]
+            return value.get("b64") if isinstance(value, dict) else value
+    raise ClientError(f'{name} has no file; name it "data", "b64" or "image_bytes"')
+
+
+def _parse_numbers(instance: Any, name: str, reader: InputReader) -> Inputs:
+    """Parse one instance of nested or flat numbers; return [1, *shape]. Raises ClientError.
+
+    Pixels are integers from 0 to 255, or numbers from 0 to 1 throughout.
+    """
+    values = _flatten(instance, reader)
+    if values is None:
+        file = ", nor an object with a file in base64" if reader.spec.encoded else ""
+        raise ClientError(f"{name} is neither a list of {reader.size} numbers, nor of shape {_shapes(reader)}{file}")
+    is_bytes = reader.spec.type == "pixels" and not _is_fraction(values)
+    return reader.read_numbers(values, name, integers=is_bytes)
+
+
+def _flatten(instance: Any, reader: InputReader) -> list[Any] | None:
+    """Flatten an instance of one of the accepted shapes; None for any other shape."""
+    if reader.spec.shape == () and not isinstance(instance, list):
+        return [instance]
+    for shape in reader.shapes:
+        values, is_shape = [instance], True
+        for size in shape:
+            is_shape = all(isinstance(value, list) and len(value) == size for value in values)
+            if not is_shape:
+                break
+            values = [item for value in values for item in value]
+        if is_shape:
+            return values
+    return None
+
+
+def _is_fraction(values: list[Any]) -> bool:
+    return all(isinstance(value, (int, float)) for value in values) and max(values) <= 1
+
+
+def _shapes(reader: InputReader) -> str:
+    return " or ".join(str(list(shape)) for shape in reader.shapes)
