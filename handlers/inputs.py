@@ -48,7 +48,7 @@ class InputReader:
     def read_file(self, data: bytes) -> Inputs:
         """Preprocess one encoded file; return [1, *shape]."""
         if not self.spec.encoded:
-            raise ClientError(f'the body is not JSON; send {{"instances": [...]}}, each of shape {self.spec.shape}')
+            raise ClientError('the model takes no files; send JSON: {"instances": [...]}')
         return self._preprocess(data).reshape(1, *self.spec.shape)
 
     def read_files(self, files: Mapping[str, bytes]) -> Inputs:

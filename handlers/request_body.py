@@ -20,7 +20,8 @@ def read_parts(parts: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str
     if FORM in headers.get("content-type", "").lower():
         raise ClientError(
             "the body came as a web form (curl's default with -d and --data-binary) and its bytes are lost; "
-            "send the file with `curl -T FILE`, or add -H 'Content-Type: application/octet-stream' (JSON: application/json)"
+            "send the file with `curl -T FILE`, or add -H 'Content-Type: application/octet-stream'; JSON with "
+            "-H 'Content-Type: application/json'"
         )
     if not any(parts.values()):
         raise ClientError("the request has no body; send a file or JSON")

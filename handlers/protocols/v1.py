@@ -50,8 +50,7 @@ def _parse_numbers(instance: Any, name: str, reader: InputReader) -> Inputs:
     """
     values = _flatten(instance, reader)
     if values is None:
-        file = ", nor an object with a file in base64" if reader.spec.encoded else ""
-        raise ClientError(f"{name} is neither a list of {reader.size} numbers, nor of shape {_shapes(reader)}{file}")
+        raise ClientError(f"{name} is not {_describe_instance(reader)}")
     is_bytes = reader.spec.type == "pixels" and not _is_fraction(values)
     return reader.read_numbers(values, name, integers=is_bytes)
 
@@ -76,5 +75,10 @@ def _is_fraction(values: list[Any]) -> bool:
     return all(isinstance(value, (int, float)) for value in values) and max(values) <= 1
 
 
-def _shapes(reader: InputReader) -> str:
-    return " or ".join(str(list(shape)) for shape in reader.shapes)
+def _describe_instance(reader: InputReader) -> str:
+    """Return the accepted forms of an instance, such as "a list of 2 numbers"."""
+    nested = [str(list(shape)) for shape in reader.shapes if len(shape) > 1]
+    forms = [f"a list of {reader.size} numbers" if reader.spec.shape else "a number"]
+    forms += [f"numbers of shape {' or '.join(nested)}"] if nested else []
+    forms += ["an object with a file in base64"] if reader.spec.encoded else []
+    return ", or ".join(forms)

@@ -29,7 +29,6 @@ from training import distributed, weights
 from training.device import add_device_option, resolve_device
 from training.mnist.data import SHA256, add_data_option, fetch_mnist, load_mnist, split_validation
 from training.mnist.evaluate import evaluate
-from training.mnist.model import CLASSES, PIXELS
 from training.mnist.recipes import DEFAULT_DISTORTION, LEARNING_RATES, RECIPES, Recipe
 from training.mnist.trainer import Trainer
 from training.schedule import SCHEDULES
@@ -114,7 +113,7 @@ def _epoch_line(epoch: dict[str, Any], epochs: int) -> str:
 def _report(trainer: Trainer) -> weights.Report:
     recipe = trainer.recipe
     return {
-        "architecture": {"input_size": PIXELS, "hidden_size": recipe.hidden_size, "num_classes": CLASSES},
+        "architecture": {"input_size": 784, "hidden_size": recipe.hidden_size, "num_classes": 10},
         "device": trainer.device,
         "processes": distributed.world_size(),
         "arguments": {**asdict(recipe), "seed": trainer.seed},
