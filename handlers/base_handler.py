@@ -85,9 +85,7 @@ class ModelHandler(ABC):
         )
         self.version: str = manifest["modelVersion"]
         self._encoder = ResponseEncoder(self.config, self.version)
-        self.metrics = PredictionMetrics(
-            context.metrics, context.model_name, self.version, self.config.labels, self.config.metrics.outcomes
-        )
+        self.metrics = PredictionMetrics(context.metrics, context.model_name, self.version, self.config)
         self.metrics.start()
         metric_lines.drop_prediction_time(context.metrics)
         fast_path.install(self.handle_batch)
@@ -144,6 +142,10 @@ class ModelHandler(ABC):
         for i, request, prediction in zip(pending, requests, predictions, strict=True):
             results[i] = self._respond(request, prediction, batch[i].id)
         refused = [response.outcome for response in results if response.outcome != "ok"]
+        if self.config.label_output:
+            self.metrics.add_predictions(
+                [p for r, p in zip(requests, predictions, strict=True) if p is not None and not r.health_check]
+            )
         stages_s = parsed_s - start_s, predicted_s - parsed_s, time.perf_counter() - predicted_s
         self.metrics.add(Batch(len(batch), refused, *stages_s))
         return results
@@ -198,7 +200,7 @@ class ModelHandler(ABC):
         return predictions
 
     def _respond(self, request: Request, prediction: Prediction | None, request_id: str) -> Response:
-        """Explain a prediction if that was requested, count it, and encode it."""
+        """Explain a prediction if that was requested, and encode it."""
         if prediction is None:
             return _failed("the model failed on this request")
         try:
@@ -207,8 +209,6 @@ class ModelHandler(ABC):
         except Exception:
             logger.exception("request %s could not be answered", request_id)
             return _failed("the server failed to answer this request")
-        if self.config.label_output and not request.health_check:
-            self.metrics.add_predictions(prediction[self.config.label_output], prediction.get("confidence"))
         return response
 
     def _explain(self, request: Request, prediction: Prediction) -> Prediction:

@@ -29,7 +29,9 @@ class ResponseEncoder:
         if request.form == "npy" and not explanation:
             return Response(npy.encode(prediction[self._protocols.npy[0]]), npy.CONTENT_TYPE)  # type: ignore[arg-type]
         names = self._protocols.v2 if request.form == "v2" else self._protocols.v1
-        outputs = {**{name: prediction[name] for name in names}, **explanation}
+        outputs = {name: prediction[name] for name in names}
+        if explanation:
+            outputs.update(explanation)
         if request.form == "single":
             return Response(_dumps(_to_object(outputs, 0)))
         if request.form == "v2":
