@@ -46,7 +46,7 @@ def render(folder: Path) -> Manifests:
 
 @pytest.fixture(scope="session")
 def rendered(root: Path) -> dict[str, Manifests]:
-    """Return all rendered overlays by name, and those of the models: "mnist/kserve"."""
+    """Return all rendered overlays by name, and those of the models: "NAME/kserve"."""
     folders = [*(root / "kubernetes").glob("overlays/*"), *(root / "kubernetes").glob("models/*/*")]
     names = {"/".join(folder.relative_to(root / "kubernetes").parts[1:]): folder for folder in folders}
     assert set(names) == {*OVERLAYS, *(f"{model}/{part}" for model in MODELS for part in OF_A_MODEL)}

@@ -87,7 +87,7 @@ def test_all_kinds_but_custom_ones_are_validated(rendered, tmp_path):
 
 
 def test_the_pod_of_kserve_is_valid(rendered, tmp_path):
-    spec = rendered["mnist/kserve"].find("ServingRuntime", "serving-torchserve")["spec"]
+    spec = rendered[f"{MODELS[0]}/kserve"].find("ServingRuntime", "serving-torchserve")["spec"]
     pod = {key: spec[key] for key in ("containers", "volumes")}
     resource = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "runtime"}, "spec": pod}
     (tmp_path / "pod.yaml").write_text(yaml.safe_dump(resource))

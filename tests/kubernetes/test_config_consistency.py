@@ -248,7 +248,7 @@ def test_the_service_of_kserve_serves_its_model_by_a_protocol_of_the_runtime(ren
 
 
 def test_kserve_runs_the_container_of_the_deployment(rendered, cpu):
-    (ours,) = rendered["mnist/kserve"].find("ServingRuntime", "serving-torchserve")["spec"]["containers"]
+    (ours,) = rendered[f"{MODELS[0]}/kserve"].find("ServingRuntime", "serving-torchserve")["spec"]["containers"]
     theirs = cpu.container("torchserve")
     assert ports(ours["ports"]) == ports(theirs["ports"])
     assert ours["ports"][0]["containerPort"] == 8080
