@@ -92,8 +92,8 @@ def find_tensors(handler: ModelHandler, inputs: Tensor) -> Tensors:
     Raises ExportError for a tensor that has no row for each input, or a type that Triton does not have.
     """
     outputs = handler.inference(inputs)
-    samples, structure = pytree.tree_flatten(outputs)
     named = {name: np.asarray(values) for name, values in handler.postprocess(outputs).items()}
+    samples, structure = pytree.tree_flatten(outputs)
     names: list[str] = []
     for i, sample in enumerate(samples):
         if not isinstance(sample, Tensor) or sample.shape[:1] != inputs.shape[:1] or sample.dtype not in TRITON_TYPES:
@@ -111,7 +111,8 @@ def export_program(handler: ModelHandler) -> torch.export.ExportedProgram:
     example = torch.from_numpy(reader.collate([np.zeros((2, *reader.spec.shape), reader.dtype)]))
     free_size = {"inputs": {0: torch.export.Dim("n", min=1)}}
     try:
-        program = torch.export.export(Inference(handler).eval(), (example,), dynamic_shapes=free_size)
+        with contextlib.redirect_stderr(io.StringIO()):  # on an error it prints the whole graph
+            program = torch.export.export(Inference(handler).eval(), (example,), dynamic_shapes=free_size)
     except Exception as error:  # torch.export raises many types
         raise ExportError(
             f"inference of the {handler.config.name} handler cannot be exported ({_first_line(error)}): "
@@ -269,7 +270,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     name = arguments.name
     output = arguments.output or Path("export", name)
-    logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)  # warns of the missing package triton
+    torch._logging.set_logs(all=logging.CRITICAL)  # its warnings and reports of errors; errors are sentences here
     with exit_on_error(if_interrupted="nothing was written; run the same command again"):
         files, comparisons = export(name, arguments.weights or Path("weights", f"{name}.pt"), arguments.url)
         for file, content in files.items():
