@@ -15,6 +15,7 @@ import importlib
 import importlib.util
 import io
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -270,8 +271,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     name = arguments.name
     output = arguments.output or Path("export", name)
-    torch._logging.set_logs(all=logging.CRITICAL)  # its warnings and reports of errors; errors are sentences here
-    with exit_on_error(if_interrupted="nothing was written; run the same command again"):
+    # Torch warns of its own code, and reports errors that are sentences here.
+    torch._logging.set_logs(all=logging.CRITICAL)  # type: ignore[attr-defined]
+    with exit_on_error(if_interrupted="nothing was written; run the same command again"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         files, comparisons = export(name, arguments.weights or Path("weights", f"{name}.pt"), arguments.url)
         for file, content in files.items():
             write_atomically(output / file, content)

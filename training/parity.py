@@ -52,9 +52,10 @@ def golden_inputs(handler: ModelHandler) -> NDArray[Any]:
 
 def answer(handler: ModelHandler, infer: Infer, inputs: NDArray[Any]) -> Answers:
     """Return the outputs of the handler's `postprocess` for inputs [n, *shape] that go through `infer` in batches."""
+    collate = handler.parser.reader.collate
     with torch.inference_mode():
-        collated = (torch.from_numpy(handler.parser.reader.collate([batch])) for batch in _batches(inputs))
-        return _concatenate([handler.postprocess(infer(batch)) for batch in collated])
+        outputs = (infer(torch.from_numpy(collate([batch]))) for batch in _batches(handler.config, inputs))
+        return _concatenate([handler.postprocess(output) for output in outputs])
 
 
 def ask(url: str, model: ModelConfig, inputs: NDArray[Any]) -> Answers:
@@ -69,17 +70,18 @@ def ask(url: str, model: ModelConfig, inputs: NDArray[Any]) -> Answers:
     address = f"{url.rstrip('/')}/v2/models/{model.name}/infer"
     batches: list[Answers] = []
     with direct_session() as session:
-        for batch in _batches(inputs):
+        for batch in _batches(model, inputs):
             tensor |= {"shape": batch.shape, "data": batch.ravel().tolist()}
             try:
                 response = session.post(address, json={"inputs": [tensor]}, timeout=TIMEOUT_S)
                 response.raise_for_status()
                 outputs = {output["name"]: output for output in response.json()["outputs"]}
                 batches.append({name: _to_array(model, outputs[name]) for name in model.protocols.v2})
+            except requests.ConnectionError as error:
+                raise ParityError(f"nothing answers at {address}: start the server with `make serve`") from error
             except (requests.RequestException, LookupError, TypeError, ValueError) as error:
-                refused = isinstance(error, requests.ConnectionError)  # its text is an object's
-                reason = "no connection" if refused else str(error).partition("\n")[0]
-                raise ParityError(f"{address} did not answer ({reason}): start the server with `make serve`") from error
+                reason = str(error).partition("\n")[0]
+                raise ParityError(f"{address} does not answer the golden set ({reason}): name another --url") from error
     return _concatenate(batches)
 
 
@@ -101,14 +103,15 @@ def compare(served: Answers, exported: Answers) -> Comparison:
     return Comparison(count, int(same.sum()), difference)
 
 
-def _batches(inputs: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """Split inputs into batches of the `BATCH_SIZES`, again and again."""
+def _batches(model: ModelConfig, inputs: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Split inputs into batches of the `BATCH_SIZES`, again and again, and of no more than a request may hold."""
     start = 0
     for size in itertools.cycle(BATCH_SIZES):
         if start >= len(inputs):
             return
-        yield inputs[start : start + size]
-        start += size
+        end = start + min(size, model.input.max_count)
+        yield inputs[start:end]
+        start = end
 
 
 def _concatenate(batches: Sequence[Answers]) -> Answers:
