@@ -12,6 +12,7 @@ python := .venv/bin/python
 installed := .venv/installed
 installed_dev := .venv/installed-dev
 installed_bench := .venv/installed-bench
+installed_export := .venv/installed-export
 scanners := .venv-scan/installed
 # One process more than cores, at most four, because tests wait: each process starts a TorchServe of its own.
 parallel = --dist loadgroup --numprocesses $$($(python) -c "import os; print(min(4, os.cpu_count() + 1))")
@@ -68,6 +69,10 @@ train: $(installed) ## Train both models; RECIPE=study, fast or best; ARGS='--ep
 .PHONY: archive
 archive: $(if $(filter 1.0,$(VERSION)),$(archives),model_store/mnist-$(VERSION).mar) ## Pack weights, net and handler into model_store/*.mar; VERSION=2.0 packs mnist-2.0.mar to deploy
 
+.PHONY: export
+export: weights/$(or $(MODEL),mnist).json $(installed_export) ## Write a model as ONNX, torch.export and a folder for Triton: make export MODEL=mnist
+	@$(python) -m training.export $(or $(MODEL),mnist) $(ARGS)
+
 .PHONY: report
 report: weights/mnist.json $(installed_dev) ## Compare the recipes and describe the served model: report/index.html; trains missing runs
 	$(python) -m training.mnist.report $(ARGS)
@@ -120,7 +125,7 @@ compile = .venv/bin/uv pip compile --quiet --universal --python-version 3.10 --g
 lock: $(installed) ## Pin requirements/*.txt from their *.in again, and those of the benchmark's servers
 	$(compile) requirements/uv.in -o requirements/uv.txt
 	$(compile) requirements/serve.in -o requirements/serve.txt
-	for name in train bench dev; do $(compile) --constraints requirements/serve.txt requirements/$$name.in -o requirements/$$name.txt; done
+	for name in train bench export dev; do $(compile) --constraints requirements/serve.txt requirements/$$name.in -o requirements/$$name.txt; done
 	$(compile) requirements/scan.in -o requirements/scan.txt
 	for name in $(basename $(wildcard benchmarks/servers/requirements/*.in)); do $(compile) $$name.in -o $$name.txt; done
 
@@ -213,6 +218,10 @@ $(installed_dev): requirements/dev.txt | $(installed)
 
 $(installed_bench): requirements/bench.txt | $(installed)
 	$(install) bench
+	touch $@
+
+$(installed_export): requirements/export.txt | $(installed)
+	$(install) export
 	touch $@
 
 # In an environment of their own, because the project imports none of them and they take 1 GB.
