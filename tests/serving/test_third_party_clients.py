@@ -83,7 +83,7 @@ def test_the_examples_of_the_document_run(root, server, capsys, monkeypatch):
         exec(compile(example, "docs/clients.md", "exec"), {})  # noqa: S102
     *own, triton_says, inference, management = capsys.readouterr().out.splitlines()
     assert own[0].startswith("7 0.9")
-    assert own[1:] == ["[1, 2]", "28 28"]
+    assert own[1:] == ["[1, 2]", "28 28", "1"]
     assert triton_says.startswith("[7] 0.9")
     assert inference.startswith("7 0.9")
     assert management == "mnist 1.0 2"
