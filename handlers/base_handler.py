@@ -126,6 +126,8 @@ class ModelHandler(ABC):
         for i, (request, response) in enumerate(zip(batch, responses, strict=True)):
             if request.is_grpc:
                 context.set_response_header(i, *fast_path.END_OF_STREAM)
+            for name, value in response.headers:
+                context.set_response_header(i, name, value)
             context.set_response_content_type(i, response.content_type)
             context.set_response_status(response.status, STATUS_PHRASES[response.status], i)
         return [response.body for response in responses]
@@ -167,7 +169,7 @@ class ModelHandler(ABC):
                 return Response(orjson.dumps({**self.describe(), "worker": os.getpid()}))
             return self.parser.parse(parts, raw.headers)
         except ClientError as error:
-            return _error_response(400, str(error), error.outcome)
+            return _error_response(error.status, str(error), error.outcome)
         except Exception:
             logger.exception("request %s could not be read", raw.id)
             return _failed("the server failed to read this request")

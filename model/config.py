@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -97,6 +97,12 @@ class Metrics(_Section, frozen=True):
     outcomes: tuple[str, ...] = ()
 
 
+class Training(_Section, frozen=True):
+    """Where training/NAME/train.py runs on a cluster: on this number of nodes, whose processes share each batch."""
+
+    nodes: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
 class ModelConfig(_Section, frozen=True):
     """A model.yaml. `label_output` names the output that is an index into `labels`; a regression has neither."""
 
@@ -112,6 +118,7 @@ class ModelConfig(_Section, frozen=True):
     label_output: str = ""
     explanation: Explanation | None = None
     metrics: Metrics = Metrics()
+    training: Training = Training()
     gateway: bool = True
 
     @property

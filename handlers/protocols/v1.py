@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from handlers.errors import ClientError
-from handlers.inputs import InputReader, Inputs, decode_base64
+from handlers.inputs import InputReader, Inputs
+from handlers.request_body import decode_base64
 
 FILE_KEYS = ("data", "b64", "image_bytes")
 
@@ -23,10 +24,11 @@ def parse(instances: Any, reader: InputReader) -> Inputs:
     files, arrays = {}, {}
     for i, instance in enumerate(instances):
         name = f"instances[{i}]"
-        if isinstance(instance, dict):
-            files[i] = decode_base64(_get_base64(instance, name), name)
+        value = _unwrap(instance, name) if isinstance(instance, dict) else instance
+        if isinstance(instance, dict) and not isinstance(value, list):
+            files[i] = decode_base64(value, name)
         else:
-            arrays[i] = _parse_numbers(instance, name, reader)
+            arrays[i] = _parse_numbers(value, name, reader)
     if not files:
         return np.concatenate(list(arrays.values()))
     read = reader.read_files({f"instances[{i}]": data for i, data in files.items()})
@@ -34,8 +36,8 @@ def parse(instances: Any, reader: InputReader) -> Inputs:
     return np.concatenate([arrays[i] for i in range(len(instances))])
 
 
-def _get_base64(instance: dict[str, Any], name: str) -> Any:
-    """Unwrap {"data" | "b64" | "image_bytes": {"b64": text} or text}. Raises ClientError."""
+def _unwrap(instance: dict[str, Any], name: str) -> Any:
+    """Unwrap {"data" | "b64" | "image_bytes": {"b64": text}, text or numbers}. Raises ClientError."""
     for key in FILE_KEYS:
         if key in instance:
             value = instance[key]
@@ -66,7 +68,7 @@ def _flatten(instance: Any, reader: InputReader) -> list[Any] | None:
             if not is_shape:
                 break
             values = [item for value in values for item in value]
-        if is_shape:
+        if is_shape and not isinstance(values[0], list):
             return values
     return None
 
