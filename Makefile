@@ -184,12 +184,13 @@ fuzz-api: $(scanners) gateway-config ## Test the gateway of `make up` against it
 	  --url http://127.0.0.1:$(or $(PORT),8000) --max-time $(or $(DURATION),600)
 
 .PHONY: k8s-check
-k8s-check: $(scanners) $(installed_dev) kubernetes/overlays/monitoring/alerts.yaml ## Validate the Kubernetes manifests against their schemas, trivy and compose.yaml
+k8s-check: $(scanners) $(installed_dev) ## Validate the Kubernetes manifests against their schemas, trivy and compose.yaml
 	kubernetes/check
 	$(python) -m pytest tests/kubernetes
 
-kubernetes/overlays/monitoring/alerts.yaml: docker/monitoring/alerts.yaml kubernetes/generate-alerts
-	$(python) kubernetes/generate-alerts >$@
+.PHONY: k8s-generate
+k8s-generate: $(installed) ## Write the Kubernetes files of each model, and Prometheus' alerts for its operator
+	$(python) -m kubernetes.generate
 
 # Files
 
