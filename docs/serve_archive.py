@@ -41,8 +41,8 @@ async def answer(http: web.Request) -> web.Response:
         http.app["queue"].put_nowait((request, response))
     except asyncio.QueueFull:
         return web.json_response({"error": "the queue is full; try again"}, status=429)
-    body, content_type, status, _ = await response
-    return web.Response(body=body, status=status, headers={"Content-Type": content_type})
+    body, content_type, status, _, more = await response
+    return web.Response(body=body, status=status, headers={"Content-Type": content_type, **dict(more)})
 
 
 async def handle_batches(queue: asyncio.Queue) -> None:

@@ -1,4 +1,4 @@
-"""The command that runs TorchServe: serve."""
+"""Commands about the server itself: serve and openapi."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import UserError
+from common.files import write_atomically
 from common.paths import ROOT
+from model import config
+from serving import openapi
 from serving.cli import console
 from serving.cli.arguments import Commands, add_command, interrupt
 from serving.client import InferenceClient
@@ -25,13 +28,25 @@ LOG = Path("logs/torchserve.log")
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command to the parser."""
+    """Add these commands to the parser."""
     examples = ("serve", "serve --config config.properties --log logs/torchserve.log")
     command = add_command(commands, "serve", "run TorchServe and its page until Ctrl-C", serve, *examples)
     help_text = "TorchServe's configuration (default: config.properties of the repository)"
     command.add_argument("--config", type=Path, default=ROOT / "config.properties", metavar="FILE", help=help_text)
     help_text = f"file that TorchServe logs to (default: {LOG})"
     command.add_argument("--log", type=Path, default=LOG, metavar="FILE", help=help_text)
+    summary = "print the OpenAPI document of the gateway and of the page's server"
+    command = add_command(commands, "openapi", summary, print_openapi, "openapi", "openapi --output openapi.yaml")
+    help_text = "file to write (default: standard output)"
+    command.add_argument("--output", type=Path, metavar="FILE", help=help_text)
+
+
+def print_openapi(args: argparse.Namespace) -> None:
+    document = openapi.to_yaml(config.load_all())
+    if args.output:
+        write_atomically(args.output, document.encode())
+    else:
+        print(document, end="")
 
 
 def serve(args: argparse.Namespace) -> int:
