@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -38,11 +39,11 @@ class Readiness:
         self._answered: set[str] = set()
 
     def not_ready_reason(self) -> str | None:
-        """Send every model its sample. Returns None when all responses are right, else one sentence."""
+        """Send all models their samples at once. Returns None when all responses are right, else one sentence."""
         if self.is_stopping:
             return "stopping"
-        with self._client(timeout_s=4) as client:
-            return next(filter(None, (self._not_ready_reason(client, model) for model in self.models)), None)
+        with ThreadPoolExecutor(max(1, len(self.models))) as pool:
+            return next(filter(None, pool.map(self._not_ready_reason, self.models)), None)
 
     def status(self) -> dict[str, Any]:
         """Return what /ready says of a server that is ready."""
@@ -50,12 +51,13 @@ class Readiness:
             canaries = running_canaries(self._server.store, client)
         return {"models": [model.name for model in self.models if model.gateway], "canaries": canaries}
 
-    def _not_ready_reason(self, client: Client, model: ModelConfig) -> str | None:
-        try:
-            reason = wrong_answer(client, model)
-        except ServiceError as error:
-            is_busy = model.name in self._answered and error.status == 503 and self._server.is_ready(client)
-            return None if is_busy else str(error)  # a full queue is load, not a failure
+    def _not_ready_reason(self, model: ModelConfig) -> str | None:
+        with self._client(timeout_s=4) as client:  # gateways wait 5 s
+            try:
+                reason = wrong_answer(client, model)
+            except ServiceError as error:
+                is_busy = model.name in self._answered and error.status == 503 and self._server.is_ready(client)
+                return None if is_busy else str(error)  # a full queue is load, not a failure
         self._answered.add(model.name)
         return reason
 
