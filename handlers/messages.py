@@ -34,6 +34,7 @@ class Response(NamedTuple):
     outcome: str = "ok"
 
 
+FAILED = Response(b'{"error":"the server failed; its log says why"}', status=500, outcome="failed")
 HandleBatch = Callable[[Sequence[RawRequest]], Sequence[Response]]
 
 

@@ -8,22 +8,26 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from common.errors import UserError
 from common.paths import ROOT
 from serving.cli import console
 from serving.cli.arguments import Commands, add_command, interrupt
-from serving.client import Client
+from serving.client import InferenceClient
 from serving.deployment.model_store import STATE
+from serving.torchserve.samples import curl_command, wrong_answer
 
-SAMPLE = Path("model/mnist/samples/7.png")
+if TYPE_CHECKING:
+    from serving.torchserve.process import TorchServe
+
 LOG = Path("logs/torchserve.log")
 
 
 def add_to(commands: Commands) -> None:
     """Add the command to the parser."""
     examples = ("serve", "serve --config config.properties --log logs/torchserve.log")
-    command = add_command(commands, "serve", "run TorchServe and the drawing page until Ctrl-C", serve, *examples)
+    command = add_command(commands, "serve", "run TorchServe and its page until Ctrl-C", serve, *examples)
     help_text = "TorchServe's configuration (default: config.properties of the repository)"
     command.add_argument("--config", type=Path, default=ROOT / "config.properties", metavar="FILE", help=help_text)
     help_text = f"file that TorchServe logs to (default: {LOG})"
@@ -47,15 +51,14 @@ def serve(args: argparse.Namespace) -> int:
         with TorchServe(args.config, args.log) as server:
             with console.console.status(f"starting TorchServe (log: {args.log})"):
                 server.wait_ready()
-                with Client(server.inference, server.management) as client:
-                    prediction = client.predict(ROOT / SAMPLE)
+                _check_samples(server)
             for archive in server.deployed:
                 print(f"{archive} is loaded, as recorded in {server.store.folder / STATE}")
-            with ui_server.running(server.inference, ui_port) as page:
+            with ui_server.running(server.inference, server.model_configs, ui_port) as page:
+                commands = "\n".join(f"    {curl_command(model, server.inference)}" for model in server.model_configs)
                 print(
-                    f"ready after {time.monotonic() - began:.1f} s: {SAMPLE} is a {prediction.digit} "
-                    f"({prediction.confidence:.2%}). Ctrl-C stops it; its log is {args.log}. Try:\n\n"
-                    f"    curl -T {SAMPLE} {server.inference}/predictions/mnist\n\n{page}",
+                    f"ready after {time.monotonic() - began:.1f} s: {', '.join(server.models)}. Ctrl-C stops it; "
+                    f"its log is {args.log}. Try:\n\n{commands}\n\n{page}",
                     flush=True,
                 )
                 code = server.wait()
@@ -64,3 +67,11 @@ def serve(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("stopped")
         return 0
+
+
+def _check_samples(server: TorchServe) -> None:
+    """Raise UserError unless every model answers its sample as its model.yaml says."""
+    with InferenceClient(server.inference, is_probe=True) as client:
+        for model in server.model_configs:
+            if reason := wrong_answer(client, model):
+                raise UserError(reason)

@@ -31,7 +31,7 @@ KILL_A_WORKER = """
 from serving.client import Client
 import os
 with Client() as client:
-    os.kill(client.describe()["workers"][0]["pid"], 9)
+    os.kill(client.describe("mnist")["workers"][0]["pid"], 9)
 """
 LATEST_S = 20.0  # that nobody hangs
 # Allocates more memory than the container has when the request says so.

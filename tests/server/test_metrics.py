@@ -106,7 +106,7 @@ def test_stages_and_batches_agree(server, increments, seven):
 
 def test_health_checks_are_answered_and_not_counted_among_the_digits(server, increments, seven, test_images):
     with Client(server.inference, server.management, is_probe=True) as probe:
-        assert [probe.predict(seven).digit for _ in range(3)] == [7, 7, 7]
+        assert [probe.predict("mnist", seven)["digit"] for _ in range(3)] == [7, 7, 7]
     assert post(server, png(test_images[1]), "image/png").json()["digit"] == 2
     change = increments(4)
     assert change[f"handler_prediction_confidence_count{{{MNIST}}}"] == 1

@@ -69,7 +69,7 @@ def tensor(values, datatype, *, binary=False):
 
 
 def pids(client):
-    return {worker["pid"] for worker in client.describe()["workers"]}
+    return {worker["pid"] for worker in client.describe("mnist")["workers"]}
 
 
 def test_the_examples_of_the_document_run(root, server, capsys, monkeypatch):
@@ -131,7 +131,7 @@ def test_what_is_refused_over_grpc_is_told_and_hurts_nobody(over_grpc, predicted
     for right, refused in zip(answers[::2], answers[1::2], strict=True):
         assert_is_prediction(right, 7)
         assert refused == {"error": NO_IMAGE}
-    assert predicted() == {"error": "the request has no body; send an image, JSON or an .npy array"}
+    assert predicted() == {"error": "the request has no body; send a file or JSON"}
     assert pids(client) == before
 
 
@@ -163,7 +163,7 @@ def test_grpc_manages_as_http_does(over_grpc, client):
 
 
 def test_tritonclient_reads_every_datatype(triton, client, test_images):
-    expected = [prediction.digit for prediction in client.predict_many(test_images[:5])]
+    expected = [prediction["digit"] for prediction in client.predict_many("mnist", test_images[:5])]
     floats = (test_images[:5] / 255).astype(np.float32)
     images = np.array([base64.b64encode(png(pixels)) for pixels in test_images[:5]], dtype=object)
     for values, datatype in ((test_images[:5], "UINT8"), (floats.reshape(5, 784), "FP32"), (images, "BYTES")):
