@@ -1,4 +1,4 @@
-"""The command that runs TorchServe: serve."""
+"""The commands that run TorchServe: serve and dev."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import UserError
 from common.paths import ROOT
+from model import config
 from serving.cli import console
 from serving.cli.arguments import Commands, add_command, interrupt
 from serving.client import InferenceClient
@@ -22,16 +23,26 @@ if TYPE_CHECKING:
     from serving.torchserve.process import TorchServe
 
 LOG = Path("logs/torchserve.log")
+DEV_LOG = Path("logs/dev.log")
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command to the parser."""
+    """Add these commands to the parser."""
     examples = ("serve", "serve --config config.properties --log logs/torchserve.log")
     command = add_command(commands, "serve", "run TorchServe and its page until Ctrl-C", serve, *examples)
+    _add_files(command, LOG)
+
+    examples = ("dev mnist", "dev shapes --log logs/dev.log")
+    command = add_command(commands, "dev", "serve one model, and reload it when its code is saved", dev, *examples)
+    command.add_argument("model", metavar="MODEL", help="its name")
+    _add_files(command, DEV_LOG)
+
+
+def _add_files(command: argparse.ArgumentParser, log: Path) -> None:
     help_text = "TorchServe's configuration (default: config.properties of the repository)"
     command.add_argument("--config", type=Path, default=ROOT / "config.properties", metavar="FILE", help=help_text)
-    help_text = f"file that TorchServe logs to (default: {LOG})"
-    command.add_argument("--log", type=Path, default=LOG, metavar="FILE", help=help_text)
+    help_text = f"file that TorchServe logs to (default: {log})"
+    command.add_argument("--log", type=Path, default=log, metavar="FILE", help=help_text)
 
 
 def serve(args: argparse.Namespace) -> int:
@@ -41,10 +52,7 @@ def serve(args: argparse.Namespace) -> int:
         from serving.torchserve.process import TorchServe
     except ModuleNotFoundError as error:
         raise UserError(f"this needs {error.name}: pip install 'mnist-torchserve[serve]'") from error
-    if not args.config.is_file():
-        raise UserError(f"there is no {args.config}; work in a clone of the repository, or name a file with --config")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a background job starts with SIGINT ignored
-        signal.signal(number, interrupt)
+    _prepare(args)
     began = time.monotonic()
     ui_port = os.environ.get("SERVING_UI_PORT") or ui_server.DEFAULT_PORT
     try:
@@ -67,6 +75,37 @@ def serve(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("stopped")
         return 0
+
+
+def dev(args: argparse.Namespace) -> int:
+    """Serve one model in the foreground and reload it on save. Returns 0 after Ctrl-C, 1 when TorchServe exits."""
+    try:
+        from serving.torchserve import dev as dev_server
+    except ModuleNotFoundError as error:
+        raise UserError(f"this needs {error.name}: pip install 'mnist-torchserve[train]'") from error
+    _prepare(args)
+    began = time.monotonic()
+    try:
+        with dev_server.running(args.model, args.config, args.log, say=lambda line: print(line, flush=True)) as running:
+            if running.version:
+                command = curl_command(config.load(args.model), running.inference)
+                seconds = time.monotonic() - began
+                print(f"{args.model} {running.version} answers after {seconds:.1f} s. Try:\n\n    {command}")
+            print(f"\nEdit and save; Ctrl-C stops it, its log is {args.log}.", flush=True)
+            running.watch()
+        print(f"error: TorchServe exited by itself; its log is {args.log}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped")
+        return 0
+
+
+def _prepare(args: argparse.Namespace) -> None:
+    """Check the configuration's file, and have signals end the command. Raises UserError."""
+    if not args.config.is_file():
+        raise UserError(f"there is no {args.config}; work in a clone of the repository, or name a file with --config")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a background job starts with SIGINT ignored
+        signal.signal(number, interrupt)
 
 
 def _check_samples(server: TorchServe) -> None:
