@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from model.config import ModelConfig
+from serving import openapi
 from serving.torchserve.preflight import port_error
 
 WEB = Path(__file__).resolve().parent.parent / "web"
@@ -53,6 +54,7 @@ class UiServer(ThreadingHTTPServer):
         self.models = [model for model in models if model.gateway]
         self.files = {f"/{path.name}": path for path in WEB.iterdir() if path.suffix in CONTENT_TYPES}
         self.files["/"] = WEB / "index.html"
+        self.openapi = openapi.to_yaml(self.models).encode()
         super().__init__(("127.0.0.1", port), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -118,6 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif path in self.server.files and self.command in ("GET", "HEAD"):
             file = self.server.files[path]
             self._respond(200, f"{CONTENT_TYPES[file.suffix]}; charset=utf-8", file.read_bytes())
+        elif path == "/openapi.yaml" and self.command in ("GET", "HEAD"):
+            self._respond(200, "application/yaml; charset=utf-8", self.server.openapi)
         else:
             paths = ", ".join(f"/predictions/{model.name}" for model in self.server.models)
             self._send_error(404, f"not found; send requests to {paths or 'no path: no model is served'}")

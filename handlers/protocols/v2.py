@@ -14,13 +14,12 @@ from handlers.errors import ClientError
 from handlers.inputs import InputReader, Inputs, decode_base64
 
 ENCODED_DATATYPES = {np.dtype(np.float32): "FP32", np.dtype(np.int64): "INT64", np.dtype(np.uint8): "UINT8"}
-NUMBERS = ("FP32", "FP64", "INT64", "INT32", "UINT8")
 
 
 def parse(message: dict[str, Any], reader: InputReader) -> Inputs:
     """Parse the one input tensor; return [n, *shape].
 
-    Pixels are UINT8 from 0 to 255 or FP32 from 0 to 1, other inputs any datatype of `NUMBERS`; BYTES [n] are files in
+    Pixels are UINT8 from 0 to 255 or FP32 from 0 to 1, other inputs any datatype of numbers; BYTES [n] are files in
     base64. Raises ClientError.
     """
     inputs = message["inputs"]
@@ -59,18 +58,12 @@ def encode_tensor(name: str, values: NDArray[Any] | list[str]) -> dict[str, Any]
     return {"name": name, "datatype": ENCODED_DATATYPES[values.dtype], "shape": values.shape, "data": values.ravel()}
 
 
-def accepted_datatypes(reader: InputReader) -> list[str]:
-    """Return the datatypes of input tensors that a model accepts."""
-    numbers = ("UINT8", "FP32") if reader.spec.type == "pixels" else NUMBERS
-    return [*numbers, *(["BYTES"] if reader.spec.encoded else [])]
-
-
 def _check_shape(shape: list[int], datatype: Any, reader: InputReader) -> None:
     """Raise ClientError for a datatype or shape that no inputs have.
 
     Checked before the sizes are multiplied: a client can send millions of sizes, and huge ones.
     """
-    datatypes = accepted_datatypes(reader)
+    datatypes = reader.spec.datatypes
     if datatype not in datatypes:
         raise ClientError(f"datatype {reprlib.repr(datatype)} is not accepted; send {' or '.join(datatypes)}")
     if tuple(shape[1:]) not in ([()] if datatype == "BYTES" else reader.shapes):

@@ -1,4 +1,4 @@
-"""The commands that run TorchServe: serve and dev."""
+"""Commands about the server itself: serve, dev and openapi."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import UserError
+from common.files import write_atomically
 from common.paths import ROOT
 from model import config
+from serving import openapi
 from serving.cli import console
 from serving.cli.arguments import Commands, add_command, interrupt
 from serving.client import InferenceClient
@@ -37,12 +39,25 @@ def add_to(commands: Commands) -> None:
     command.add_argument("model", metavar="MODEL", help="its name")
     _add_files(command, DEV_LOG)
 
+    summary = "print the OpenAPI document of the gateway and of the page's server"
+    command = add_command(commands, "openapi", summary, print_openapi, "openapi", "openapi --output openapi.yaml")
+    help_text = "file to write (default: standard output)"
+    command.add_argument("--output", type=Path, metavar="FILE", help=help_text)
+
 
 def _add_files(command: argparse.ArgumentParser, log: Path) -> None:
     help_text = "TorchServe's configuration (default: config.properties of the repository)"
     command.add_argument("--config", type=Path, default=ROOT / "config.properties", metavar="FILE", help=help_text)
     help_text = f"file that TorchServe logs to (default: {log})"
     command.add_argument("--log", type=Path, default=log, metavar="FILE", help=help_text)
+
+
+def print_openapi(args: argparse.Namespace) -> None:
+    document = openapi.to_yaml(config.load_all())
+    if args.output:
+        write_atomically(args.output, document.encode())
+    else:
+        print(document, end="")
 
 
 def serve(args: argparse.Namespace) -> int:

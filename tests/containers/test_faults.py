@@ -40,10 +40,10 @@ import usual_handler
 
 
 class GreedyHandler(usual_handler.MnistHandler):
-    def preprocess(self, parts, headers):
-        if "x-allocate" in headers:
+    def handle_batch(self, batch):
+        if any("x-allocate" in request.headers for request in batch):
             b"x" * (8 << 30)
-        return super().preprocess(parts, headers)
+        return super().handle_batch(batch)
 """
 
 

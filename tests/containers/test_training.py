@@ -26,7 +26,7 @@ def pod(root):
 
 @pytest.fixture
 def network():
-    name = f"mnist-test-training-{RUN}-{WORKER}"
+    name = f"serving-test-training-{RUN}-{WORKER}"
     docker("network", "create", name)
     yield name
     docker("network", "rm", name)

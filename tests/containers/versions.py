@@ -61,7 +61,7 @@ class Versions:
     def canary(self, percent, seven):
         """Start a canary with that share, or change its share; wait until the gateway knows."""
         self.start_canary(NEW, percent)
-        wait_for(lambda: f"{percent}% {NEW};" in self.upstreams())
+        wait_for(lambda: f"$canary_mnist {{ {percent}% {NEW};" in self.upstreams())
         for version in (OLD, NEW):
             self.confidences[version] = self.ask(f"/predictions/mnist/{version}", seven)["confidence"]
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from model.config import load, load_all
-from serving import ui_server
+from serving import openapi, ui_server
 from tests.support.assertions import assert_is_prediction
 
 MODELS = load_all()
@@ -37,6 +37,12 @@ def page(server):
     """Run a page server before the session's TorchServe. Returns its address."""
     with ui_server.running(server.inference, MODELS, "0") as sentence:
         yield f"http://127.0.0.1:{port_of(sentence)}"
+
+
+def test_the_openapi_document_is_served(page, http):
+    answer = http.get(f"{page}/openapi.yaml")
+    assert answer.headers["Content-Type"].startswith("application/yaml")
+    assert answer.text == openapi.to_yaml(MODELS)
 
 
 @pytest.fixture(scope="module")
