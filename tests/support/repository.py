@@ -25,6 +25,7 @@ def copy_repository(target: Path) -> Path:
     identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
     for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-q", "-m", "copy"]):
         subprocess.run(["git", *command], cwd=target, check=True)
+    (target / ".git/info/exclude").write_text("/.venv\n/output.txt\n")  # what tests add
     return target
 
 
@@ -34,6 +35,14 @@ def unpack_weights(archive: Path, repository: Path) -> None:
     with zipfile.ZipFile(archive) as packed:
         (repository / f"weights/{archive.stem}.pt").write_bytes(packed.read(f"{archive.stem}.pt"))
         (repository / f"weights/{archive.stem}.json").write_bytes(packed.read("training.json"))
+
+
+def make(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `make …` in a copy of the repository, with the packages of this one."""
+    if not (repository / ".venv").exists():
+        (repository / ".venv").symlink_to(ROOT / ".venv")
+    command = ["make", "--old-file=.venv/installed", *arguments]
+    return subprocess.run(command, cwd=repository, capture_output=True, text=True)
 
 
 def run_module(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

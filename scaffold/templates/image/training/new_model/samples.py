@@ -9,10 +9,10 @@ import io
 
 import numpy as np
 from PIL import Image
-from training.new_model.data import draw, make_dataset
 
 from common.files import write_atomically
 from model import config
+from training.new_model.data import draw, make_dataset
 
 SAMPLE_SEED = 3
 GOLDEN_SEED = 2  # other images than those that training.new_model.train trains on and tests with

@@ -7,12 +7,12 @@ import json
 
 import numpy as np
 import pytest
-from handlers.new_model.handler import NewModelHandler
-from training.new_model.train import TEST_COUNT, count_correct, main
 
+from handlers.new_model.handler import NewModelHandler
 from model import config
 from tests.support.handlers import load_handler
-from training.weights import load_net, load_report
+from training import weights
+from training.new_model.train import TEST_COUNT, count_correct, main
 
 MODEL = config.load("new_model")
 SAMPLE = json.loads(MODEL.sample_request.read_bytes())
@@ -63,6 +63,6 @@ def test_a_wrong_request_is_refused(handler, message):
 
 def test_training_learns_and_reports(tmp_path):
     main(["--output", str(tmp_path / "new_model.pt")])
-    accuracy = load_report(tmp_path / "new_model.pt")["test"]["accuracy"]
+    accuracy = weights.load_report(tmp_path / "new_model.pt")["test"]["accuracy"]
     assert accuracy >= 0.97
-    assert count_correct(load_net("new_model", tmp_path / "new_model.pt").eval()) == accuracy * TEST_COUNT
+    assert count_correct(weights.load_net("new_model", tmp_path / "new_model.pt").eval()) == accuracy * TEST_COUNT

@@ -9,10 +9,10 @@ import io
 import json
 
 import numpy as np
-from training.new_model.data import make_dataset, measure
 
 from common.files import write_atomically
 from model import config
+from training.new_model.data import make_dataset, measure
 
 SAMPLE_SEED = 3
 GOLDEN_SEED = 2  # other fruit than those that training.new_model.train trains on and tests with

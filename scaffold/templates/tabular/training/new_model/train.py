@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from model.new_model.net import Net
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
-from training.new_model.data import LABELS, make_dataset
 
 from common.cli import exit_on_error, parser_with_examples, positive_float, positive_int, seed_int
+from model.new_model.net import Net
 from training import weights
+from training.new_model.data import LABELS, make_dataset
 
 TRAIN_SEED, TEST_SEED = 0, 1
 TRAIN_COUNT, TEST_COUNT = 6_000, 1_000
