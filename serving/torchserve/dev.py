@@ -96,8 +96,9 @@ class DevServer:
         log_offset = self._server.log.stat().st_size
 
         def check_log() -> None:
-            log = self._server.log.read_bytes()[log_offset:].decode(errors="replace")
-            if reason := worker_error(log):
+            lines = self._server.log.read_bytes()[log_offset:].decode(errors="replace").splitlines()
+            its_own = [line for line in lines if f"-{self._name}_{version}-std" in line]
+            if reason := worker_error("\n".join(its_own)):
                 raise ReloadError(reason)
 
         self._client.register(path.name, check=check_log)
