@@ -52,7 +52,8 @@ def adapt(command, environment):
     tsctl = f"'{sys.executable}' -m serving --inference-url {inference} --management-url {management}"
     command = command.replace("http://127.0.0.1:8080", inference).replace("http://127.0.0.1:8082", metrics)
     command = command.replace("canary status", f"canary status --metrics-url {metrics}")
-    command = command.replace(".venv/bin/tsctl", tsctl).replace(".venv/bin/python", f"'{sys.executable}'")
+    programs = {"python": f"'{sys.executable}'", "tsctl": tsctl}
+    command = re.sub(r"\.venv/bin/(tsctl|python)\b", lambda found: programs[found[1]], command)
     return re.sub(r"(^|\| )curl ", r"\1curl -sS ", command)
 
 
