@@ -69,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = parser_with_examples(
         "Make the folders of a new model.", "python -m scaffold shapes", "python -m scaffold fruit --template tabular"
     )
+    parser.prog = "python -m scaffold"
     parser.add_argument("name", help="its name, a lowercase word of letters, digits and _")
     parser.add_argument("--template", choices=templates, default="image", help="what it starts as (default: image)")
     arguments = parser.parse_args(argv)
