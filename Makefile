@@ -13,6 +13,7 @@ python := .venv/bin/python
 installed := .venv/installed
 installed_dev := .venv/installed-dev
 installed_bench := .venv/installed-bench
+installed_export := .venv/installed-export
 scanners := .venv-scan/installed
 # One process more than cores, at most four, because tests wait: each process starts a TorchServe of its own.
 parallel = --dist loadgroup --numprocesses $$($(python) -c "import os; print(min(4, os.cpu_count() + 1))")
@@ -75,6 +76,10 @@ train: $(installed) ## Train all models; RECIPE=study, fast or best; ARGS='--epo
 .PHONY: archive
 archive: $(if $(VERSION),model_store/$(MODEL)-$(VERSION).mar,$(archives)) ## Pack weights, net and handler into model_store/*.mar; VERSION=2.0 packs MODEL-2.0.mar to deploy
 
+.PHONY: export
+export: weights/$(MODEL).json $(installed_export) ## Write a model as ONNX, torch.export and a folder for Triton (of MODEL)
+	@$(python) -m training.export $(MODEL) $(ARGS)
+
 .PHONY: report
 report: weights/$(MODEL).json $(installed_dev) ## Compare the recipes and describe the served model: report/index.html; trains missing runs
 	$(python) -m training.$(MODEL).report $(ARGS)
@@ -132,7 +137,7 @@ compile = .venv/bin/uv pip compile --quiet --universal --python-version 3.10 --g
 lock: $(installed) ## Pin requirements/*.txt from their *.in again, and those of the benchmark's servers
 	$(compile) requirements/uv.in -o requirements/uv.txt
 	$(compile) requirements/serve.in -o requirements/serve.txt
-	for name in train bench dev; do $(compile) --constraints requirements/serve.txt requirements/$$name.in -o requirements/$$name.txt; done
+	for name in train bench export dev; do $(compile) --constraints requirements/serve.txt requirements/$$name.in -o requirements/$$name.txt; done
 	$(compile) requirements/scan.in -o requirements/scan.txt
 	for name in $(basename $(wildcard benchmarks/servers/requirements/*.in)); do $(compile) $$name.in -o $$name.txt; done
 
@@ -183,12 +188,13 @@ fuzz-api: $(scanners) gateway-config ## Test the gateway of `make up` against it
 	  --url http://127.0.0.1:$(or $(PORT),8000) --max-time $(or $(DURATION),600)
 
 .PHONY: k8s-check
-k8s-check: $(scanners) $(installed_dev) kubernetes/overlays/monitoring/alerts.yaml ## Validate the Kubernetes manifests against their schemas, trivy and compose.yaml
+k8s-check: $(scanners) $(installed_dev) ## Validate the Kubernetes manifests against their schemas, trivy and compose.yaml
 	kubernetes/check
 	$(python) -m pytest tests/kubernetes
 
-kubernetes/overlays/monitoring/alerts.yaml: docker/monitoring/alerts.yaml kubernetes/generate-alerts
-	$(python) kubernetes/generate-alerts >$@
+.PHONY: k8s-generate
+k8s-generate: $(installed) ## Write the Kubernetes files of each model, and Prometheus' alerts for its operator
+	$(python) -m kubernetes.generate
 
 # Files
 
@@ -229,6 +235,10 @@ $(installed_dev): requirements/dev.txt | $(installed)
 
 $(installed_bench): requirements/bench.txt | $(installed)
 	$(install) bench
+	touch $@
+
+$(installed_export): requirements/export.txt | $(installed)
+	$(install) export
 	touch $@
 
 # In an environment of their own, because the project imports none of them and they take 1 GB.

@@ -19,12 +19,16 @@ def report(folders: Iterable[Path]) -> None:
     with warnings.catch_warnings(), measured.collect():
         warnings.simplefilter("ignore")
         from handlers.errors import ClientError
-        from handlers.mnist import request_parsing
+        from handlers.mnist.preprocessing.pipeline import preprocess_image
+        from handlers.request_parsing import RequestParser
+        from model import config
+
+        parser = RequestParser(config.load("mnist"), preprocess_image)
 
         for folder in folders:
             for body in folder.iterdir():
                 with contextlib.suppress(ClientError):
-                    request_parsing.parse({"body": body.read_bytes()}, {})
+                    parser.parse({"body": body.read_bytes()}, {})
     measured.report(show_missing=True, file=sys.stdout)
 
 

@@ -21,25 +21,27 @@ INSTRUMENTED_MODULES = ("handlers", "PIL")
 
 with atheris.instrument_imports(include=[*INSTRUMENTED_MODULES], enable_loader_override=False):
     from handlers.errors import ClientError
-    from handlers.mnist import request_parsing
+    from handlers.mnist.preprocessing.pipeline import preprocess_image
+    from handlers.request_parsing import RequestParser
+    from model import config
 
 from fuzz.mutation import mutate  # noqa: E402 - after the instrumented modules
 
 MAX_MESSAGE_BYTES = 500
+parser = RequestParser(config.load("mnist"), preprocess_image)
 
 
 def check(body: bytes) -> None:
     """Raise AssertionError unless parsing gives pixels in range or a ClientError with one short sentence."""
     try:
-        request = request_parsing.parse({"body": body}, {})
+        request = parser.parse({"body": body}, {})
     except ClientError as error:
         message = str(error)
         assert 0 < len(message.encode()) <= MAX_MESSAGE_BYTES, f"an error message of {len(message)} characters"
         return
-    pixels = request.pixels
-    assert pixels.ndim == 2
+    pixels = request.inputs
     assert len(pixels) > 0
-    assert pixels.shape[1] == 784
+    assert pixels.shape[1:] == (28, 28)
     high = {np.dtype(np.uint8): 255, np.dtype(np.float32): 1}[pixels.dtype]
     assert 0 <= pixels.min() <= pixels.max() <= high, "pixels out of range"
 

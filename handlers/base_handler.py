@@ -85,9 +85,7 @@ class ModelHandler(ABC):
         )
         self.version: str = manifest["modelVersion"]
         self._encoder = ResponseEncoder(self.config, self.version)
-        self.metrics = PredictionMetrics(
-            context.metrics, context.model_name, self.version, self.config.labels, self.config.metrics.outcomes
-        )
+        self.metrics = PredictionMetrics(context.metrics, context.model_name, self.version, self.config)
         self.metrics.start()
         metric_lines.drop_prediction_time(context.metrics)
         fast_path.install(self.handle_batch)
@@ -128,6 +126,8 @@ class ModelHandler(ABC):
         for i, (request, response) in enumerate(zip(batch, responses, strict=True)):
             if request.is_grpc:
                 context.set_response_header(i, *fast_path.END_OF_STREAM)
+            for name, value in response.headers:
+                context.set_response_header(i, name, value)
             context.set_response_content_type(i, response.content_type)
             context.set_response_status(response.status, STATUS_PHRASES[response.status], i)
         return [response.body for response in responses]
@@ -152,6 +152,10 @@ class ModelHandler(ABC):
         for i, request, prediction in zip(pending, requests, predictions, strict=True):
             results[i] = self._respond(request, prediction, batch[i].id)
         refused = [response.outcome for response in results if response.outcome != "ok"]
+        if self.config.label_output:
+            self.metrics.add_predictions(
+                [p for r, p in zip(requests, predictions, strict=True) if p is not None and not r.health_check]
+            )
         stages_s = parsed_s - start_s, predicted_s - parsed_s, time.perf_counter() - predicted_s
         self.metrics.add(Batch(len(batch), refused, *stages_s))
         return results
@@ -165,7 +169,7 @@ class ModelHandler(ABC):
                 return Response(orjson.dumps({**self.describe(), "worker": os.getpid()}))
             return self.parser.parse(parts, raw.headers)
         except ClientError as error:
-            return _error_response(400, str(error), error.outcome)
+            return _error_response(error.status, str(error), error.outcome)
         except Exception:
             logger.exception("request %s could not be read", raw.id)
             return _failed("the server failed to read this request")
@@ -206,7 +210,7 @@ class ModelHandler(ABC):
         return predictions
 
     def _respond(self, request: Request, prediction: Prediction | None, request_id: str) -> Response:
-        """Explain a prediction if that was requested, count it, and encode it."""
+        """Explain a prediction if that was requested, and encode it."""
         if prediction is None:
             return _failed("the model failed on this request")
         try:
@@ -215,8 +219,6 @@ class ModelHandler(ABC):
         except Exception:
             logger.exception("request %s could not be answered", request_id)
             return _failed("the server failed to answer this request")
-        if self.config.label_output and not request.health_check:
-            self.metrics.add_predictions(prediction[self.config.label_output], prediction.get("confidence"))
         return response
 
     def _explain(self, request: Request, prediction: Prediction) -> Prediction:

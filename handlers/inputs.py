@@ -7,8 +7,6 @@ to 1.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlers.errors import ClientError
+from handlers.request_body import decode_text_body
 from model.config import Input
 
 # Worker time for the files of one request: a full batch of such requests stays below responseTimeout.
@@ -42,14 +41,19 @@ class InputReader:
     def shapes(self) -> list[tuple[int, ...]]:
         return self.spec.shapes
 
+    def read_body(self, body: bytes) -> Inputs:
+        """Preprocess a body: a file, or a file as a data: URL or in base64; return [1, *shape]."""
+        decoded = decode_text_body(body) if self.spec.encoded else None
+        return self.read_file(body if decoded is None else decoded)
+
     def read_file(self, data: bytes) -> Inputs:
         """Preprocess one encoded file; return [1, *shape]."""
         if not self.spec.encoded:
-            raise ClientError(f'the body is not JSON; send {{"instances": [...]}}, each of shape {self.spec.shape}')
+            raise ClientError('the model takes no files; send JSON: {"instances": [...]}')
         return self._preprocess(data).reshape(1, *self.spec.shape)
 
-    def read_files(self, files: Mapping[str, bytes]) -> Inputs:
-        """Preprocess several encoded files; an error names the file by its key."""
+    def read_files(self, files: Mapping[str, bytes], *, are_bodies: bool = False) -> Inputs:
+        """Preprocess several encoded files, or bodies as `read_body` takes them; an error names one by its key."""
         self.check_count(len(files))
         inputs: list[Inputs] = []
         deadline_s = time.thread_time() + MAX_PREPROCESS_S
@@ -59,19 +63,21 @@ class InputReader:
                     f"{len(inputs)} of {len(files)} files took {MAX_PREPROCESS_S:g} s to read; send fewer at once"
                 )
             try:
-                inputs.append(self.read_file(data))
+                inputs.append(self.read_body(data) if are_bodies else self.read_file(data))
             except ClientError as error:
                 raise type(error)(f"{name}: {error}") from error
         return np.concatenate(inputs)
 
-    def read_numbers(self, values: list[Any], name: str, *, integers: bool = False) -> Inputs:
-        """Convert a flat list of numbers, of any number of inputs, to [n, *shape].
+    def read_numbers(self, values: list[Any] | NDArray[Any], name: str, *, integers: bool = False) -> Inputs:
+        """Convert flat numbers, of any number of inputs, to [n, *shape].
 
         Pixels with `integers` are from 0 to 255, others from 0 to 1.
         """
-        if not set(map(type, values)) <= {int, float}:
+        if isinstance(values, list) and not set(map(type, values)) <= {int, float}:
             raise ClientError(f"{name} holds something that is not a number; send {self._accepted(integers)}")
-        numbers = np.array(values, np.float64).reshape(-1, *self.spec.shape)
+        numbers = np.asarray(values, np.float64 if isinstance(values, list) else None).reshape(-1, *self.spec.shape)
+        if numbers.dtype == np.uint8 and self.spec.type == "pixels":
+            return numbers
         self.check_range(numbers, name, integers=integers)
         if self.spec.type != "pixels":
             return numbers.astype(self.dtype)
@@ -136,15 +142,3 @@ def micro_batches(sizes: Sequence[int], limit: int) -> list[slice]:
             start, total = i, size
     groups.append(slice(start, len(sizes)))
     return groups
-
-
-def decode_base64(text: Any, name: str) -> bytes:
-    """Decode base64, also with the line breaks of `base64` or as a browser's data: URL. Raises ClientError."""
-    if not isinstance(text, str):
-        raise ClientError(f"{name} is not base64 text; encode the file with base64")
-    if text.startswith("data:"):
-        text = text.partition(",")[2]
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ClientError(f"{name} is not valid base64 ({error}); encode the file with base64") from error

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-STATUS_PHRASES = {200: "OK", 400: "Bad Request", 500: "Internal Server Error"}
+STATUS_PHRASES = {200: "OK", 400: "Bad Request", 415: "Unsupported Media Type", 500: "Internal Server Error"}
+Headers = tuple[tuple[str, str], ...]  # names and values
 
 
 class RawRequest(NamedTuple):
@@ -26,12 +27,13 @@ class RawRequest(NamedTuple):
 
 
 class Response(NamedTuple):
-    """The encoded body of a response, its content type, its HTTP status, and its outcome for the metrics."""
+    """The encoded body of a response, its content type and status, its outcome for the metrics, and more headers."""
 
     body: bytes
     content_type: str = "application/json"
     status: int = 200
     outcome: str = "ok"
+    headers: Headers = ()
 
 
 FAILED = Response(b'{"error":"the server failed; its log says why"}', status=500, outcome="failed")

@@ -15,12 +15,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from ts.metrics.metric_type_enum import MetricTypes
+
+from model.config import ModelConfig
 
 PERIOD_S = 1.0
 BATCH_SIZE_BUCKETS = (1, 2, 4, 8, 12, 16, 32, 64)  # requests
@@ -45,20 +47,13 @@ class Batch(NamedTuple):
 class PredictionMetrics:
     """One worker's counters. `add` and `add_predictions` cost about a microsecond; `report` does the rest."""
 
-    def __init__(
-        self, cache: Any, model_name: str, version: str, labels: Sequence[str] = (), outcomes: Sequence[str] = ()
-    ) -> None:
-        """Use TorchServe's metrics cache; `labels` is empty for a model that is no classifier.
-
-        `outcomes` are the model's own reasons to refuse a request.
-        """
+    def __init__(self, cache: Any, model_name: str, version: str, config: ModelConfig) -> None:
+        """Use TorchServe's metrics cache; `config` has the labels and the outcomes of the model."""
         self._declared = cache.cache.get(MetricTypes.COUNTER, {})
         self._model = (model_name, version)
-        self._labels = labels
-        self._outcomes = (*OUTCOMES, *outcomes)
+        self._config = config
         self._batches: deque[Batch] = deque()
-        self._classes: deque[NDArray[Any]] = deque()
-        self._confidences: deque[NDArray[Any]] = deque()
+        self._predictions: deque[Mapping[str, Any]] = deque()
         self._known: set[tuple[str, ...]] = set()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._report_always, name="metrics", daemon=True)
@@ -79,11 +74,9 @@ class PredictionMetrics:
         """Add a batch to the next report."""
         self._batches.append(batch)
 
-    def add_predictions(self, classes: Any, confidences: Any = None) -> None:
-        """Add the predictions of one request to the next report: indices into the labels [n], confidences [n]."""
-        self._classes.append(classes)
-        if confidences is not None:
-            self._confidences.append(confidences)
+    def add_predictions(self, predictions: Iterable[Mapping[str, Any]]) -> None:
+        """Add the predictions of a batch to the next report: the outputs of each request by name, each [n, …]."""
+        self._predictions.extend(predictions)
 
     def report(self) -> None:
         """Write the sums over all that was added since the last report."""
@@ -94,16 +87,17 @@ class PredictionMetrics:
             self._observe("handler_stage_duration_seconds", seconds, DURATION_BUCKETS_S, stage)
         outcomes = Counter(outcome for batch in batches for outcome in batch.refused)
         outcomes["ok"] = sum(sizes) - outcomes.total()
-        for outcome in self._outcomes:
+        for outcome in (*OUTCOMES, *self._config.metrics.outcomes):
             self._count("handler_requests_total", outcomes[outcome], outcome)
-        if self._labels:
-            self._report_predictions()
+        if self._config.labels:
+            self._report_predictions(_drain(self._predictions))
 
-    def _report_predictions(self) -> None:
-        classes, confidences = _concatenate(_drain(self._classes)), _concatenate(_drain(self._confidences))
-        counts = np.bincount(classes.astype(np.int64), minlength=len(self._labels))
-        for label, count in zip(self._labels, counts, strict=True):
+    def _report_predictions(self, predictions: Sequence[Mapping[str, Any]]) -> None:
+        classes = _concatenate([prediction[self._config.label_output] for prediction in predictions]).astype(np.int64)
+        counts = np.bincount(classes, minlength=len(self._config.labels))
+        for label, count in zip(self._config.labels, counts, strict=True):
             self._count("handler_predictions_total", int(count), label)
+        confidences = _concatenate([p["confidence"] for p in predictions if "confidence" in p])
         self._observe("handler_prediction_confidence", confidences, CONFIDENCE_BUCKETS)
 
     def _observe(self, name: str, values: Any, bounds: Sequence[float], *labels: str) -> None:

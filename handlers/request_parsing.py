@@ -5,7 +5,7 @@ The protocol is recognized by content, so every one works at every route of Torc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from handlers import request_body
@@ -15,7 +15,6 @@ from handlers.protocols import npy, v1, v2
 from model.config import ModelConfig
 
 HEALTH_CHECK_HEADER = "x-health-check"
-BINARY_TENSOR_HEADER = "inference-header-content-length"
 
 
 class Request(NamedTuple):
@@ -28,6 +27,7 @@ class Request(NamedTuple):
     form: Literal["single", "list", "v2", "npy"]
     id: str | None = None
     outputs: Sequence[str] = ()
+    binary: Collection[str] = ()
     explain: bool = False
     health_check: bool = False
 
@@ -60,16 +60,17 @@ class RequestParser:
 
     def _parse_form(self, bodies: Mapping[str, bytes], headers: Mapping[str, str]) -> Request:
         if len(bodies) > 1:
-            return Request(self.reader.read_files(bodies), "list")
+            return Request(self.reader.read_files(bodies, are_bodies=True), "list")
         (body,) = bodies.values()
         content_type = headers.get("content-type", "")
         if body.startswith(npy.MAGIC) or npy.CONTENT_TYPE in content_type:
             return self._parse_npy(body, headers)
-        if BINARY_TENSOR_HEADER in headers:
-            raise ClientError("the tensors came as binary data; send them as JSON (tritonclient: binary_data=False)")
+        if v2.HEADER_LENGTH in headers:
+            message, binary = v2.split_body(body, headers[v2.HEADER_LENGTH])
+            return self._parse_json(request_body.load_json(message), binary)
         if request_body.is_json(body, content_type):
             return self._parse_json(request_body.load_json(body))
-        return Request(self.reader.read_file(body), "single")
+        return Request(self.reader.read_body(body), "single")
 
     def _parse_npy(self, body: bytes, headers: Mapping[str, str]) -> Request:
         if not self._config.protocols.npy:
@@ -77,11 +78,12 @@ class RequestParser:
         accepts_npy = npy.CONTENT_TYPE in headers.get("accept", "")
         return Request(npy.parse(body, self.reader), "npy" if accepts_npy else "list")
 
-    def _parse_json(self, message: Any) -> Request:
+    def _parse_json(self, message: Any, binary: bytes = b"") -> Request:
         if isinstance(message, dict) and "instances" in message:
             return Request(v1.parse(message["instances"], self.reader), "list")
         if isinstance(message, dict) and "inputs" in message and self._config.protocols.v2:
             known = [*self._config.protocols.v2, *self._explained]
-            return Request(v2.parse(message, self.reader), "v2", *v2.parse_envelope(message, known))
+            parsed = v2.parse(message, binary, self.reader, known)
+            return Request(parsed.inputs, "v2", parsed.id, parsed.outputs, parsed.binary)
         accepted = ' or {"inputs": [...]}' if self._config.protocols.v2 else ""
         raise ClientError(f'the JSON has no inputs of the model; send {{"instances": [...]}}{accepted}')

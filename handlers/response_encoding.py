@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import orjson
@@ -29,23 +29,25 @@ class ResponseEncoder:
         if request.form == "npy" and not explanation:
             return Response(npy.encode(prediction[self._protocols.npy[0]]), npy.CONTENT_TYPE)  # type: ignore[arg-type]
         names = self._protocols.v2 if request.form == "v2" else self._protocols.v1
-        outputs = {**{name: prediction[name] for name in names}, **explanation}
+        outputs = {name: prediction[name] for name in names}
+        if explanation:
+            outputs.update(explanation)
         if request.form == "single":
             return Response(_dumps(_to_object(outputs, 0)))
         if request.form == "v2":
             envelope = {**self._envelope, "id": request.id or request_id}
-            return Response(_dumps({**envelope, "outputs": _to_tensors(outputs, request.outputs)}))
+            requested = [(n, values) for n, values in outputs.items() if not request.outputs or n in request.outputs]
+            body, header_length = v2.encode(envelope, requested, request.binary)
+            if not request.binary:
+                return Response(body)
+            headers = (("Inference-Header-Content-Length", str(header_length)),)
+            return Response(body, v2.BINARY_CONTENT_TYPE, headers=headers)
         return Response(_dumps({"predictions": [_to_object(outputs, i) for i in range(len(request.inputs))]}))
 
 
 def _to_object(outputs: Prediction, i: int) -> dict[str, Any]:
     """Return the JSON object of one input's prediction."""
     return {name: values[i] for name, values in outputs.items()}
-
-
-def _to_tensors(outputs: Prediction, requested: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the requested output tensors; none named means all."""
-    return [v2.encode_tensor(name, values) for name, values in outputs.items() if not requested or name in requested]
 
 
 def _dumps(message: dict[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -27,7 +27,7 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A mapping in a model.yaml; an unknown key is an error."""
 
 
-class Input(_Section):
+class Input(_Section, frozen=True):
     """One input of the net: the type and shape of its values.
 
     `pixels` are integers from 0 to 255 or numbers from 0 to 1, and reach the net from 0 to 1; `number` reaches it as
@@ -55,7 +55,7 @@ class Input(_Section):
         return [*numbers, *(["BYTES"] if self.encoded else [])]
 
 
-class Output(_Section):
+class Output(_Section, frozen=True):
     """One output of the handler's `postprocess`: its datatype in the Open Inference Protocol, its shape for one input.
 
     BYTES are strings. `description`, `minimum` and `maximum` are for the OpenAPI document.
@@ -68,7 +68,7 @@ class Output(_Section):
     maximum: float | None = None
 
 
-class Protocols(_Section):
+class Protocols(_Section, frozen=True):
     """The names of the outputs that each protocol answers; a protocol without outputs is not offered.
 
     `v1` is every response that is a JSON object for each input: to a file, to multipart files, to "instances".
@@ -79,21 +79,21 @@ class Protocols(_Section):
     npy: tuple[str, ...] = ()
 
 
-class Explanation(_Section):
+class Explanation(_Section, frozen=True):
     """The outputs of the handler's `explain`, and the number of inputs that one request may have explained."""
 
     outputs: dict[str, Output]
     max_count: int = 100
 
 
-class Sample(_Section):
+class Sample(_Section, frozen=True):
     """A request, a file in the model's folder, and fields that its response must have."""
 
     request: str
     response: dict[str, Any]
 
 
-class Golden(_Section):
+class Golden(_Section, frozen=True):
     """Inputs with known labels that a version must predict well before it may serve: `inputs` and `labels` of an .npz.
 
     `min_correct` and `max_regression`, against the version before, are shares of the set. `output` is compared with the
@@ -107,13 +107,19 @@ class Golden(_Section):
     tolerance: float = 0.0
 
 
-class Metrics(_Section):
+class Metrics(_Section, frozen=True):
     """Reasons, besides "bad_request", for which `preprocess` refuses a request: values of the label `outcome`."""
 
     outcomes: tuple[str, ...] = ()
 
 
-class ModelConfig(_Section):
+class Training(_Section, frozen=True):
+    """Where training/NAME/train.py runs on a cluster: on this number of nodes, whose processes share each batch."""
+
+    nodes: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+class ModelConfig(_Section, frozen=True):
     """A model.yaml. `label_output` names the output that is an index into `labels`; a regression has neither."""
 
     name: str
@@ -128,6 +134,7 @@ class ModelConfig(_Section):
     label_output: str = ""
     explanation: Explanation | None = None
     metrics: Metrics = Metrics()
+    training: Training = Training()
     gateway: bool = True
 
     @property

@@ -203,11 +203,11 @@ class _Model:
             "properties": {
                 "name": {},
                 "shape": {
-                    "description": f"{shapes}{'; of BYTES [n]' if spec.encoded else ''}",
+                    "description": f"{shapes}{'; of BYTES [n]' if spec.encoded else ''}; -1 stands for any n",
                     "type": "array",
                     "minItems": 1,
                     "maxItems": 1 + max(map(len, spec.shapes)),
-                    "items": {"type": "integer", "minimum": 1},
+                    "items": {"type": "integer", "minimum": -1},
                 },
                 "datatype": {"enum": spec.datatypes, **_datatypes_description(spec)},
                 "data": {"description": "flat or nested", "type": "array", "minItems": 1},

@@ -10,6 +10,7 @@ Guard: TorchServe's version. Switch: SERVING_FAST_PATH=false in the environment.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import struct
@@ -22,7 +23,7 @@ import ts
 from ts.protocol import otf_message_handler
 from ts.service import Service
 
-from handlers.messages import FAILED, STATUS_PHRASES, HandleBatch, RawRequest, Response, lowercase_headers
+from handlers.messages import FAILED, STATUS_PHRASES, HandleBatch, Headers, RawRequest, Response, lowercase_headers
 from torchserve_patches import TORCHSERVE_VERSION
 
 READ_AHEAD_BYTES = 65_536
@@ -137,14 +138,14 @@ class SocketReader:
                 explain = value
         headers["explain"] = explain
         at += 4
-        parts = {}
+        parts: dict[str, Any] = {}
         while (length := _integer_at(buffer, at)[0]) != -1:
             at += 4 + length
             name = buffer[at - length : at].decode()
             at += 4 + _integer_at(buffer, at)[0]  # the part's content type, which is not used
             (length,) = _integer_at(buffer, at)
             at += 4 + length
-            parts[name] = buffer[at - length : at]
+            _add_part(parts, name, buffer[at - length : at])
         self._position = at + 4
         return RawRequest(request_id.decode(), headers, parts)
 
@@ -152,28 +153,39 @@ class SocketReader:
 def _request_from_fields(fields: Mapping[str, Any]) -> RawRequest:
     """Convert a request that TorchServe's own function has read."""
     headers = {header["name"].decode(): header["value"].decode() for header in fields["headers"]}
-    parts = {part["name"]: part["value"] for part in fields["parameters"]}
+    parts: dict[str, Any] = {}
+    for part in fields["parameters"]:
+        _add_part(parts, part["name"], part["value"])
     return RawRequest(fields["requestId"].decode(), lowercase_headers(headers), parts)
+
+
+def _add_part(parts: dict[str, Any], name: str, value: Any) -> None:
+    """Add a part under its field name, or under "name[1]" and so on: TorchServe keeps the last of those of one name."""
+    if name in parts:
+        name = next(new for i in itertools.count(1) if (new := f"{name}[{i}]") not in parts)
+    parts[name] = value
 
 
 def encode_responses(batch: Sequence[RawRequest], responses: Sequence[Response]) -> bytes:
     """Encode a batch's responses as TorchServe's `create_predict_response` does, but each content type only once."""
     pieces = [_pack_length(200), _pack_text("Prediction success")]
     for request, response in zip(batch, responses, strict=True):
-        head = _encode_head(response.content_type, response.status, request.is_grpc)
+        head = _encode_head(response.content_type, response.status, request.is_grpc, response.headers)
         pieces += _pack_text(request.id), head, _pack_length(len(response.body)), response.body
     pieces.append(_pack_length(-1))
     return b"".join(pieces)
 
 
-def _encode_head(content_type: str, status: int, is_grpc: bool) -> bytes:
+def _encode_head(content_type: str, status: int, is_grpc: bool, headers: Headers) -> bytes:
     """Encode the fields between a response's id and its body: content type, status and headers."""
-    head = _heads.get((content_type, status, is_grpc))
+    key = content_type, status, is_grpc, headers
+    head = _heads.get(key)
     if head is None:
-        headers = [END_OF_STREAM] if is_grpc else []
+        sent = (*headers, END_OF_STREAM) if is_grpc else headers
         head = _pack_text(content_type) + _pack_length(status) + _pack_text(STATUS_PHRASES[status])
-        head += _pack_length(len(headers)) + b"".join(_pack_text(name) + _pack_text(value) for name, value in headers)
-        _heads[content_type, status, is_grpc] = head
+        head += _pack_length(len(sent)) + b"".join(_pack_text(name) + _pack_text(value) for name, value in sent)
+        if not headers:  # the headers of binary responses differ from one to the next
+            _heads[key] = head
     return head
 
 
@@ -181,4 +193,4 @@ def _pack_text(text: str) -> bytes:
     return _pack_length(len(text)) + text.encode()  # ASCII only
 
 
-_heads: dict[tuple[str, int, bool], bytes] = {}
+_heads: dict[tuple[str, int, bool, Headers], bytes] = {}

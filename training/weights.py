@@ -67,7 +67,9 @@ def load_net(name: str, path: Path) -> Any:
         return importlib.import_module(f"model.{name}.net").build(state)
     except (LookupError, ValueError, AttributeError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path} does not fit model/{name}/net.py ({reason}): train it again") from error
+        raise WeightsError(
+            f"the weights {path} do not fit model/{name}/net.py ({reason}): train them with training.{name}.train"
+        ) from error
 
 
 def load_report(weights: Path) -> Report:

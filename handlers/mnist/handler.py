@@ -44,7 +44,10 @@ class MnistHandler(ModelHandler):
         """Return each pixel's contribution to the digit's logit, and the pixels that the net saw."""
         digits = torch.from_numpy(prediction["digit"]).to(self.device)
         attribution = integrated_gradients(self.net, inputs.flatten(1), digits).reshape(inputs.shape)
-        return {"attribution": attribution.cpu().numpy(), "pixels": np.rint(inputs.cpu().numpy() * 255).astype(np.uint8)}
+        return {
+            "attribution": attribution.cpu().numpy(),
+            "pixels": np.rint(inputs.cpu().numpy() * 255).astype(np.uint8),
+        }
 
     def describe(self) -> dict[str, Any]:
         return {**super().describe(), "image_formats": FORMATS}

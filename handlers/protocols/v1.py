@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from handlers.errors import ClientError
-from handlers.inputs import InputReader, Inputs, decode_base64
+from handlers.inputs import InputReader, Inputs
+from handlers.request_body import decode_base64
 
 FILE_KEYS = ("data", "b64", "image_bytes")
 
@@ -23,10 +24,11 @@ def parse(instances: Any, reader: InputReader) -> Inputs:
     files, arrays = {}, {}
     for i, instance in enumerate(instances):
         name = f"instances[{i}]"
-        if isinstance(instance, dict):
-            files[i] = decode_base64(_get_base64(instance, name), name)
+        value = _unwrap(instance, name) if isinstance(instance, dict) else instance
+        if isinstance(instance, dict) and not isinstance(value, list):
+            files[i] = decode_base64(value, name)
         else:
-            arrays[i] = _parse_numbers(instance, name, reader)
+            arrays[i] = _parse_numbers(value, name, reader)
     if not files:
         return np.concatenate(list(arrays.values()))
     read = reader.read_files({f"instances[{i}]": data for i, data in files.items()})
@@ -34,8 +36,8 @@ def parse(instances: Any, reader: InputReader) -> Inputs:
     return np.concatenate([arrays[i] for i in range(len(instances))])
 
 
-def _get_base64(instance: dict[str, Any], name: str) -> Any:
-    """Unwrap {"data" | "b64" | "image_bytes": {"b64": text} or text}. Raises ClientError."""
+def _unwrap(instance: dict[str, Any], name: str) -> Any:
+    """Unwrap {"data" | "b64" | "image_bytes": {"b64": text}, text or numbers}. Raises ClientError."""
     for key in FILE_KEYS:
         if key in instance:
             value = instance[key]
@@ -50,8 +52,7 @@ def _parse_numbers(instance: Any, name: str, reader: InputReader) -> Inputs:
     """
     values = _flatten(instance, reader)
     if values is None:
-        file = ", nor an object with a file in base64" if reader.spec.encoded else ""
-        raise ClientError(f"{name} is neither a list of {reader.size} numbers, nor of shape {_shapes(reader)}{file}")
+        raise ClientError(f"{name} is not {_describe_instance(reader)}")
     is_bytes = reader.spec.type == "pixels" and not _is_fraction(values)
     return reader.read_numbers(values, name, integers=is_bytes)
 
@@ -67,7 +68,7 @@ def _flatten(instance: Any, reader: InputReader) -> list[Any] | None:
             if not is_shape:
                 break
             values = [item for value in values for item in value]
-        if is_shape:
+        if is_shape and not isinstance(values[0], list):
             return values
     return None
 
@@ -76,5 +77,10 @@ def _is_fraction(values: list[Any]) -> bool:
     return all(isinstance(value, (int, float)) for value in values) and max(values) <= 1
 
 
-def _shapes(reader: InputReader) -> str:
-    return " or ".join(str(list(shape)) for shape in reader.shapes)
+def _describe_instance(reader: InputReader) -> str:
+    """Return the accepted forms of an instance, such as "a list of 2 numbers"."""
+    nested = [str(list(shape)) for shape in reader.shapes if len(shape) > 1]
+    forms = [f"a list of {reader.size} numbers" if reader.spec.shape else "a number"]
+    forms += [f"numbers of shape {' or '.join(nested)}"] if nested else []
+    forms += ["an object with a file in base64"] if reader.spec.encoded else []
+    return ", or ".join(forms)

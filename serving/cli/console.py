@@ -26,7 +26,8 @@ def show_prediction(prediction: Mapping[str, Any], name: str, config: ModelConfi
     label, scores = find_classes(prediction, config) if config else (None, None)
     confidence = f" ({prediction['confidence']:.2%})" if "confidence" in prediction else ""
     title = name if label is None else f"{name}: {label}{confidence}"
-    table = Table(title=title, show_header=False, box=None)
+    console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
+    table = Table(show_header=False, box=None)
     if config and scores:
         for each, score in zip(config.labels, scores, strict=True):
             style = "bold green" if each == label else "dim"

@@ -1,8 +1,9 @@
-"""Download a model archive and check its SHA-256. A pod's init container runs this before TorchServe starts.
+"""Download model archives and check their SHA-256. A pod's init container runs this before TorchServe starts.
 
-python -m serving.deployment.fetch_archive https://models.example.org/mnist-2.0.mar SHA256 model_store/mnist.mar
+python -m serving.deployment.fetch_archive FOLDER https://models.example.org/NAME-2.0.mar#sha256=DIGEST …
 
-Exits with 0 when the file is complete and has this digest, or with 1 and the file unchanged.
+An archive of the model NAME becomes FOLDER/NAME.mar. Exits with 0 when all files are complete and have these digests,
+or with 1 at the first that is not, whose file stays unchanged.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import requests
@@ -32,20 +34,22 @@ class FetchError(UserError):
     """The archive could not be downloaded; the message is one sentence."""
 
 
-def fetch(url: str, sha256: str, target: Path, backoff_s: float = BACKOFF_S) -> Archive:
-    """Download an archive to `target`, unless it is there. Raises FetchError, ArchiveError, OSError."""
-    if target.is_file() and _sha256(target) == sha256:
-        return archive_file.read(target)  # downloaded before this container was restarted
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+def fetch(url: str, sha256: str, folder: Path, backoff_s: float = BACKOFF_S) -> Archive:
+    """Download an archive to NAME.mar in `folder`, unless it is there. Raises FetchError, ArchiveError, OSError."""
+    for path in folder.glob("*.mar"):
+        if _sha256(path) == sha256:
+            return archive_file.read(path)  # downloaded before this container was restarted
+    unfinished = folder / f".fetched.{os.getpid()}"
     try:
         _download(url, unfinished, backoff_s)
         if (found := _sha256(unfinished)) != sha256:
             raise FetchError(f"{url} has the SHA-256 {found}, not {sha256}; check the digest and the URL")
-        archive_file.read(unfinished)
+        archive = archive_file.read(unfinished)
+        target = folder / f"{archive.model}.mar"
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
-    return archive_file.read(target)
+    return replace(archive, path=target)
 
 
 def _download(url: str, target: Path, backoff_s: float) -> None:
@@ -80,30 +84,32 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _url(text: str) -> str:
-    if not re.match(r"https?://[^/]", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a URL such as https://models.example.org/mnist-2.0.mar")
-    return text
-
-
-def _digest(text: str) -> str:
-    if not re.fullmatch(r"[0-9a-f]{64}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a SHA-256, 64 hexadecimal digits as sha256sum prints them")
-    return text
+def _source(text: str) -> tuple[str, str]:
+    """Split URL#sha256=DIGEST."""
+    parts = re.fullmatch(r"(https?://[^/#][^#]*)#sha256=([0-9a-f]{64})", text)
+    if not parts:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a URL with a digest of 64 hexadecimal digits: "
+            "https://models.example.org/NAME-2.0.mar#sha256=DIGEST, as sha256sum prints it"
+        )
+    return parts[1], parts[2]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Download a model archive and check its SHA-256.")
-    parser.add_argument("url", type=_url, help="http or https URL of the archive")
-    parser.add_argument("sha256", type=_digest, help="its SHA-256, 64 hexadecimal digits")
-    parser.add_argument("target", type=Path, help="file to write")
+    parser = argparse.ArgumentParser(description="Download model archives and check their SHA-256.")
+    parser.add_argument("folder", type=Path, help="folder to write to")
+    parser.add_argument(
+        "sources", type=_source, nargs="+", metavar="URL#sha256=DIGEST", help="http or https URL, and SHA-256"
+    )
     args = parser.parse_args(argv)
     try:
-        archive = fetch(args.url, args.sha256, args.target)
+        for url, sha256 in args.sources:
+            archive = fetch(url, sha256, args.folder)
+            size = archive.path.stat().st_size
+            print(f"{archive.path} is {archive.model} {archive.version}, {size:,} bytes")
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{args.target} is {archive.model} {archive.version}, {args.target.stat().st_size:,} bytes")
     return 0
 
 

@@ -40,6 +40,7 @@ def store(archives, tmp_path_factory):
     for version in (NEW, "3.0", "4.0"):
         changes = {"training.json": json.dumps(training).encode()}
         of_version(archives / "mnist.mar", folder / f"mnist-{version}.mar", version, changes)
+    of_version(archives / "xor.mar", folder / f"xor-{NEW}.mar", NEW)
     return folder
 
 
@@ -93,6 +94,20 @@ def test_every_route_without_a_version_is_split_and_every_other_is_not(versions,
         for verb in ("predictions", "explanations"):
             assert {versions.answering(f"/{verb}/mnist/{version}", seven) for _ in range(20)} == {version}
     assert "predictions" in versions.ask("/predictions/xor", json.dumps({"instances": [[0, 1]]}))
+
+
+def test_a_canary_of_another_model_gets_a_share_of_that_model_alone(versions, seven):
+    versions.canary(20, seven)
+    versions.serving("canary", "start", "model_store/xor-2.0.mar", "--percent", "50")
+    wait_for(lambda: f"$canary_xor {{ 50% {NEW};" in versions.upstreams())
+    assert f"$canary_mnist {{ 20% {NEW};" in versions.upstreams()
+    pair = json.dumps({"inputs": [{"shape": [1, 2], "datatype": "INT64", "data": [0, 1]}]})
+    for path in ("/predictions/xor", "/v1/models/xor:predict", "/v2/models/xor/infer"):
+        assert {versions.ask(path, pair)["model_version"] for _ in range(40)} == {OLD, NEW}, path
+    assert versions.ask(f"/predictions/xor/{OLD}", pair)["model_version"] == OLD
+    versions.serving("canary", "abort", "xor")
+    wait_for(lambda: "$canary_xor" not in versions.upstreams())
+    assert {versions.ask("/v2/models/xor/infer", pair)["model_version"] for _ in range(20)} == {OLD}
 
 
 def test_the_canary_gets_its_share_and_both_versions_are_measured(versions, seven):

@@ -1,4 +1,4 @@
-"""Two containers train one net as the pods of kubernetes/overlays/training do: its arguments, names and confinement."""
+"""Two containers train one net as the pods of kubernetes/models/mnist/training do: arguments, names and confinement."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ def image(images, mnist_root):
 
 @pytest.fixture
 def pod(root):
-    documents = yaml.safe_load_all((root / "kubernetes/overlays/training/job.yaml").read_bytes())
+    """Return the generic pod, whose container has the arguments of the model."""
+    generic, of_model = (job_pod(root / "kubernetes" / folder) for folder in ("training", "models/mnist/training"))
+    generic["containers"][0] |= of_model["containers"][0]
+    return generic
+
+
+def job_pod(folder):
+    documents = yaml.safe_load_all((folder / "job.yaml").read_bytes())
     return next(d for d in documents if d["kind"] == "Job")["spec"]["template"]["spec"]
 
 

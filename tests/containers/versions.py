@@ -82,6 +82,6 @@ class Versions:
         """Return how many digits each version has predicted."""
         metrics = self.session.get(f"http://{ip_address(self.torchserve)}:8082/metrics", timeout=10).text
         counts = re.findall(
-            r'^handler_prediction_confidence_count{.*model_version="([^"]*)".* (\S+)$', metrics, re.MULTILINE
+            r'^handler_prediction_confidence_count{.*model_name="mnist",model_version="([^"]*)".* (\S+)$', metrics, re.M
         )
         return Counter({version: int(float(count)) for version, count in counts})

@@ -69,10 +69,8 @@ def test_xor_answers_any_request(xor_handler, request):
 
 def test_no_micro_batch_has_more_digits_than_one_request_may(mnist_handler, monkeypatch):
     seen = []
-    ask = mnist_handler.handler._compute_probabilities
-    monkeypatch.setattr(
-        mnist_handler.handler, "_compute_probabilities", lambda pixels: (seen.append(len(pixels)), ask(pixels))[1]
-    )
+    ask = mnist_handler.handler.inference
+    monkeypatch.setattr(mnist_handler.handler, "inference", lambda pixels: (seen.append(len(pixels)), ask(pixels))[1])
     counts = [1, 6000, 5000, 10_000, 1, 1]
     bodies = [bytearray(npy(np.full((count, 784), i, np.uint8))) for i, count in enumerate(counts)]
     replies = mnist_handler.batch([{"body": body} for body in bodies], [{"Accept": NPY}] * len(bodies))

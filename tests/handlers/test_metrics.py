@@ -14,6 +14,7 @@ import yaml
 from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
 
 from handlers.metrics import BATCH_SIZE_BUCKETS, CONFIDENCE_BUCKETS, DURATION_BUCKETS_S, Batch, PredictionMetrics
+from model import config
 from tests.support.handlers import METRICS
 
 # The pattern by which TorchServe's frontend parses a line: org/pytorch/serve/metrics/Metric.java.
@@ -50,7 +51,7 @@ def reported(metrics):
 
 
 def test_every_series_begins_at_zero(cache, written):
-    reported(PredictionMetrics(cache, "mnist", "1.0", num_classes=10))
+    reported(PredictionMetrics(cache, "mnist", "1.0", config.load("mnist")))
     assert not any(written().values())
     assert {f"handler_predictions_total class:{digit}" for digit in range(10)} <= set(written())
     buckets = len(BATCH_SIZE_BUCKETS) + 3 * len(DURATION_BUCKETS_S) + len(CONFIDENCE_BUCKETS)
@@ -58,10 +59,10 @@ def test_every_series_begins_at_zero(cache, written):
 
 
 def test_each_batch_is_counted_once(cache, written, caplog):
-    metrics = reported(PredictionMetrics(cache, "mnist", "1.0", num_classes=10))
+    metrics = reported(PredictionMetrics(cache, "mnist", "1.0", config.load("mnist")))
     metrics.add(Batch(3, ["no_digit"], 0.002, 0.0001, 0.3))
     metrics.add(Batch(16, [], 0.004, 0.0002, 0.00001))
-    metrics.add_predictions(np.eye(10, dtype=np.float32)[[7, 7, 1]] * 0.95)
+    metrics.add_predictions([{"digit": np.array([7, 7, 1]), "confidence": np.full(3, 0.95, np.float32)}])
     sums = reported(metrics) and written()
     assert sums["handler_requests_total outcome:ok"] == 18
     assert sums["handler_requests_total outcome:no_digit"] == 1
@@ -82,7 +83,7 @@ def test_each_batch_is_counted_once(cache, written, caplog):
 
 def test_the_labels_are_in_the_order_that_torchserve_takes_them(cache, caplog):
     caplog.set_level(logging.INFO, "ts.metrics")
-    PredictionMetrics(cache, "mnist", "2.1", num_classes=10).report()
+    PredictionMetrics(cache, "mnist", "2.1", config.load("mnist")).report()
     declared = {m["name"]: m["dimensions"] for m in yaml.safe_load(METRICS.read_text())["model_metrics"]["counter"]}
     for line in caplog.messages:
         name, _, _, labels = LINE.fullmatch(line).groups()
@@ -92,7 +93,7 @@ def test_the_labels_are_in_the_order_that_torchserve_takes_them(cache, caplog):
 
 def test_a_server_with_other_metrics_gets_what_it_declares(cache, written):
     del cache.cache[next(iter(cache.cache))]["handler_requests_total"]
-    metrics = PredictionMetrics(cache, "mnist", "1.0")
+    metrics = PredictionMetrics(cache, "mnist", "1.0", config.load("mnist"))
     metrics.add(Batch(1, [], 0.0, 0.0, 0.0))
     metrics.report()
     assert written()["handler_batch_size_count"] == 1
@@ -105,7 +106,7 @@ def metrics_threads():
 
 def test_stop_ends_the_thread(cache):
     before = metrics_threads()
-    metrics = PredictionMetrics(cache, "mnist", "1.0")
+    metrics = PredictionMetrics(cache, "mnist", "1.0", config.load("mnist"))
     metrics.start()
     assert len(metrics_threads()) == len(before) + 1
     metrics.stop()
@@ -120,7 +121,7 @@ def test_a_loaded_handler_of_the_tests_has_no_thread(mnist_handler, xor_handler)
 
 def test_the_thread_reports_by_itself(cache, written, monkeypatch):
     monkeypatch.setattr("handlers.metrics.PERIOD_S", 0.01)
-    metrics = PredictionMetrics(cache, "mnist", "1.0")
+    metrics = PredictionMetrics(cache, "mnist", "1.0", config.load("mnist"))
     metrics.start()
     try:
         metrics.add(Batch(2, [], 0.0, 0.0, 0.0))

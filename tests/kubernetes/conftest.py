@@ -1,4 +1,4 @@
-"""The overlays as `kubectl apply -k` sends them."""
+"""The overlays, and the folders of the models, as `kubectl apply -k` sends them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from model import config
 from tests.containers.conftest import scanner
 from tests.monitoring.conftest import promtool  # noqa: F401 - a fixture
 
-OVERLAYS = ("cpu", "gpu", "fetched", "monitoring", "kserve", "training")
+OVERLAYS = ("cpu", "gpu", "fetched", "monitoring")
+MODELS = config.names()
+OF_A_MODEL = ("kserve", "training")
 Resource = dict[str, Any]
 
 
@@ -43,10 +46,11 @@ def render(folder: Path) -> Manifests:
 
 @pytest.fixture(scope="session")
 def rendered(root: Path) -> dict[str, Manifests]:
-    """Return all rendered overlays by name."""
-    folders = sorted((root / "kubernetes/overlays").iterdir())
-    assert {folder.name for folder in folders} == set(OVERLAYS)
-    return {folder.name: render(folder) for folder in folders}
+    """Return all rendered overlays by name, and those of the models: "NAME/kserve"."""
+    folders = [*(root / "kubernetes").glob("overlays/*"), *(root / "kubernetes").glob("models/*/*")]
+    names = {"/".join(folder.relative_to(root / "kubernetes").parts[1:]): folder for folder in folders}
+    assert set(names) == {*OVERLAYS, *(f"{model}/{part}" for model in MODELS for part in OF_A_MODEL)}
+    return {name: render(folder) for name, folder in names.items()}
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.containers.conftest import scanner
-from tests.kubernetes.conftest import OVERLAYS
+from tests.kubernetes.conftest import MODELS, OVERLAYS
 
 pytestmark = pytest.mark.scan
 
@@ -34,6 +34,8 @@ def check_changed(root, tmp_path):
         shutil.copytree(root / "kubernetes", tmp_path / "kubernetes")
         for other in {*OVERLAYS} - {overlay}:
             shutil.rmtree(tmp_path / "kubernetes/overlays" / other)
+        if not overlay.startswith("models/"):
+            shutil.rmtree(tmp_path / "kubernetes/models")
         file = tmp_path / "kubernetes" / name
         assert old in file.read_text()
         file.write_text(file.read_text().replace(old, new))
@@ -46,7 +48,8 @@ def test_our_manifests_are_accepted(root):
     scanner("trivy")
     done = check(root)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "cpu.yaml fetched.yaml gpu.yaml kserve.yaml monitoring.yaml training.yaml" in done.stdout
+    for name in (*OVERLAYS, *(f"{model}-training" for model in MODELS), *(f"{model}-kserve" for model in MODELS)):
+        assert f"{name}.yaml" in done.stdout
 
 
 def test_a_misspelt_probe_is_rejected_by_its_name(check_changed):
@@ -67,10 +70,16 @@ def test_a_pod_with_a_writable_root_is_rejected(check_changed):
     assert "readOnlyRootFilesystem" in done.stdout
 
 
+def test_a_fault_in_the_folder_of_a_model_is_found(check_changed):
+    done = check_changed("models/xor", "models/xor/training/job.yaml", "completions:", "completion:")
+    assert done.returncode != 0
+    assert "completion" in done.stdout + done.stderr
+
+
 def test_all_kinds_but_custom_ones_are_validated(rendered, tmp_path):
     for name, manifests in rendered.items():
         own = [r for r in manifests.all if r["kind"] not in CUSTOM_KINDS]
-        file = tmp_path / f"{name}.yaml"
+        file = tmp_path / f"{name.replace('/', '-')}.yaml"
         file.write_text(yaml.safe_dump_all(own))
         done = validate(file)
         assert done.returncode == 0, done.stdout
@@ -78,7 +87,7 @@ def test_all_kinds_but_custom_ones_are_validated(rendered, tmp_path):
 
 
 def test_the_pod_of_kserve_is_valid(rendered, tmp_path):
-    spec = rendered["kserve"].find("ServingRuntime", "mnist-torchserve")["spec"]
+    spec = rendered[f"{MODELS[0]}/kserve"].find("ServingRuntime", "serving-torchserve")["spec"]
     pod = {key: spec[key] for key in ("containers", "volumes")}
     resource = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "runtime"}, "spec": pod}
     (tmp_path / "pod.yaml").write_text(yaml.safe_dump(resource))

@@ -10,8 +10,10 @@ import yaml
 from ts.model_server import load_properties
 
 import serving
+from model import config
 from serving.torchserve import supervisor
 from serving.torchserve.ports import HEALTH_PORT
+from tests.kubernetes.conftest import MODELS
 
 pytestmark = pytest.mark.scan
 
@@ -141,8 +143,9 @@ def test_probes_have_the_timing_of_the_images_health_checks(root, cpu):
     assert start["httpGet"] == probes["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "health"}
     assert probes["livenessProbe"]["httpGet"] == {"path": "/live", "port": "health"}
     assert start["periodSeconds"] * start["failureThreshold"] >= int(check["start-period"])
-    settings = yaml.safe_load((root / "model/mnist/model-config.yaml").read_bytes())
-    assert start["periodSeconds"] * start["failureThreshold"] > settings["startupTimeout"]
+    for model in MODELS:
+        settings = yaml.safe_load((root / f"model/{model}/model-config.yaml").read_bytes())
+        assert start["periodSeconds"] * start["failureThreshold"] > settings["startupTimeout"]
 
 
 def test_no_server_stops_before_the_gateways_know_the_new_one(cpu):
@@ -160,10 +163,13 @@ def test_the_cpu_request_is_above_the_target_of_the_autoscaler(cpu, name):
     assert to_cores(cpu.container(name)["resources"]["requests"]["cpu"]) > 1.1 * target
 
 
-def test_kserve_scales_at_the_same_cpu_usage(cpu, rendered):
+@pytest.mark.parametrize("model", MODELS)
+def test_kserve_scales_at_the_same_cpu_usage(cpu, rendered, model):
     (metric,) = cpu.find("HorizontalPodAutoscaler", "torchserve")["spec"]["metrics"]
-    (runtime,) = rendered["kserve"].find("ServingRuntime", "mnist-torchserve")["spec"]["containers"]
-    share = rendered["kserve"].find("InferenceService", "mnist")["spec"]["predictor"]["scaleTarget"] / 100
+    kserve = rendered[f"{model}/kserve"]
+    (runtime,) = kserve.find("ServingRuntime", "serving-torchserve")["spec"]["containers"]
+    (service,) = (r["spec"] for r in kserve.all if r["kind"] == "InferenceService")
+    share = service["predictor"]["scaleTarget"] / 100
     assert share * to_cores(runtime["resources"]["requests"]["cpu"]) == to_cores(
         metric["resource"]["target"]["averageValue"]
     )
@@ -171,7 +177,7 @@ def test_kserve_scales_at_the_same_cpu_usage(cpu, rendered):
 
 def test_images_have_the_version_of_the_project(rendered):
     images = set(re.findall(r"'image': '([^']*)'", str([m.all for m in rendered.values()])))
-    assert images == {f"mnist-{name}:{serving.__version__}" for name in ("torchserve", "gateway", "training")}
+    assert images == {f"serving-{name}:{serving.__version__}" for name in ("torchserve", "gateway", "training")}
 
 
 def test_the_gpu_settings_are_those_of_compose(root, rendered):
@@ -186,30 +192,32 @@ def test_the_overlay_cpu_uses_no_gpu(cpu):
     assert {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"} in cpu.container("torchserve")["env"]
 
 
-def test_a_fetched_archive_replaces_that_of_the_image(root, rendered, cpu):
+def test_fetched_archives_join_those_of_the_image(root, rendered, cpu):
     pod, served = rendered["fetched"].pod("torchserve"), rendered["fetched"].container("torchserve")
-    (fetch,) = pod["initContainers"]
-    assert fetch["image"] == served["image"]
-    assert fetch["securityContext"] == served["securityContext"]
-    *_, target = fetch["args"]
-    (written,) = fetch["volumeMounts"]
-    (read,) = [mount for mount in served["volumeMounts"] if mount["name"] == written["name"]]
-    assert target == f"{written['mountPath']}/{read['subPath']}"
-    settings = load_properties(str(root / "config.properties"))
-    assert read["mountPath"] == f"/app/{settings['model_store']}/{settings['load_models'].split(',')[0]}"
-    assert read["readOnly"]
+    model_store = load_properties(str(root / "config.properties"))["model_store"]
+    (read,) = [mount for mount in served["volumeMounts"] if mount["name"] == "archives"]
+    assert (read["mountPath"], read["readOnly"]) == (f"/app/{model_store}", True)
+    copy, fetch = pod["initContainers"]
+    for container in (copy, fetch):
+        assert container["image"] == served["image"]
+        assert container["securityContext"] == served["securityContext"]
+        (written,) = container["volumeMounts"]
+        assert written["name"] == read["name"]
+        assert written["mountPath"] == container["command"][-1]
+    assert copy["command"][-2] == f"{model_store}/."
     without = [mount for mount in served["volumeMounts"] if mount != read]
     assert {**served, "volumeMounts": without} == cpu.container("torchserve")
 
 
-def test_the_training_pods_agree_and_only_they_connect(rendered):
-    training = rendered["training"]
+@pytest.mark.parametrize("model", MODELS)
+def test_the_training_pods_agree_and_only_they_connect(rendered, model):
+    training = rendered[f"{model}/training"]
     job, (service,) = training.find("Job", "training")["spec"], [r for r in training.all if r["kind"] == "Service"]
     pod = job["template"]["spec"]
     (container,) = pod["containers"]
     options = dict(re.findall(r"--([a-z-]+)=(\S+)", " ".join(container["args"])))
     assert job["completionMode"] == "Indexed"
-    assert job["completions"] == job["parallelism"] == int(options["nnodes"])
+    assert job["completions"] == job["parallelism"] == int(options["nnodes"]) == config.load(model).training.nodes
     assert options["master-addr"] == f"training-0.{pod['subdomain']}"
     assert pod["subdomain"] == service["metadata"]["name"]
     assert service["spec"]["publishNotReadyAddresses"]
@@ -217,14 +225,30 @@ def test_the_training_pods_agree_and_only_they_connect(rendered):
     (policy,) = (r["spec"] for r in training.all if r["kind"] == "NetworkPolicy")
     (peer,) = policy["ingress"][0]["from"]
     assert peer["podSelector"]["matchLabels"] == service["spec"]["selector"]
-    assert "--recipe=best" in container["args"]
+    assert {"name": "RECIPE", "value": "best"} in container["env"]
+    assert f"training.{model}.train" in container["args"]
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-    assert options["output"].startswith(f"{mounts['weights']}/")
+    assert options["output"] == f"{mounts['weights']}/{model}.pt"
+    modes = training.find("PersistentVolumeClaim", "weights")["spec"]["accessModes"]
+    assert modes == (["ReadWriteOnce"] if job["completions"] == 1 else ["ReadWriteMany"])
+    assert {r["metadata"].get("namespace", r["metadata"]["name"]) for r in training.all} == {f"{model}-training"}
     assert container["securityContext"] == rendered["cpu"].container("torchserve")["securityContext"]
 
 
-def test_kserve_runs_the_containerof_the_deployment(rendered, cpu):
-    (ours,) = rendered["kserve"].find("ServingRuntime", "mnist-torchserve")["spec"]["containers"]
+@pytest.mark.parametrize("model", MODELS)
+def test_the_service_of_kserve_serves_its_model_by_a_protocol_of_the_runtime(rendered, model):
+    kserve = rendered[f"{model}/kserve"]
+    runtime = kserve.find("ServingRuntime", "serving-torchserve")["spec"]
+    served = kserve.find("InferenceService", model)["spec"]["predictor"]["model"]
+    assert served["runtime"] == "serving-torchserve"
+    assert served["modelFormat"].items() <= runtime["supportedModelFormats"][0].items()
+    assert served["protocolVersion"] in runtime["protocolVersions"]
+    assert getattr(config.load(model).protocols, served["protocolVersion"])
+    assert served["env"] == [{"name": "TS_LOAD_MODELS", "value": f"{model}.mar"}]
+
+
+def test_kserve_runs_the_container_of_the_deployment(rendered, cpu):
+    (ours,) = rendered[f"{MODELS[0]}/kserve"].find("ServingRuntime", "serving-torchserve")["spec"]["containers"]
     theirs = cpu.container("torchserve")
     assert ports(ours["ports"]) == ports(theirs["ports"])
     assert ours["ports"][0]["containerPort"] == 8080

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 
 import pytest
 import yaml
@@ -25,14 +24,9 @@ def replace_line_breaks(spec):
     return json.loads(re.sub(r"(\\n|\s)+", " ", json.dumps(spec)))
 
 
-def test_the_generated_alerts_are_up_to_date(root):
-    generated = subprocess.run([root / "kubernetes/generate-alerts"], capture_output=True, text=True, check=True)
-    assert (root / "kubernetes/overlays/monitoring/alerts.yaml").read_text() == generated.stdout
-
-
 def test_alerts_are_those_of_compose(rendered):
     alerts = yaml.safe_load((MONITORING / "alerts.yaml").read_bytes())
-    rule = rendered["monitoring"].find("PrometheusRule", "mnist")
+    rule = rendered["monitoring"].find("PrometheusRule", "serving")
     assert replace_line_breaks(rule["spec"]) == replace_line_breaks(alerts)
 
 
@@ -66,7 +60,7 @@ def test_the_autoscaler_uses_the_metric_of_the_adapter(root, rendered):
 
 
 def test_the_adapter_and_the_alert_use_the_same_metrics(root, promtool, tmp_path):
-    query = adapter_rule(root)["metricsQuery"].replace("<<.LabelMatchers>>", 'namespace="mnist"')
+    query = adapter_rule(root)["metricsQuery"].replace("<<.LabelMatchers>>", 'namespace="serving"')
     assert set(re.findall(r"ts_\w+", query)) == set(re.findall(r"ts_\w+", ALERTS["HighQueueTime"]["expr"]))
     rules = {"groups": [{"name": "adapter", "rules": [{"record": "queue", "expr": query}]}]}
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules))

@@ -41,8 +41,8 @@ def test_predict_shows_the_outputs_of_a_model_without_scores(tsctl, root, tmp_pa
     file.write_text('{"instances": [[0, 1], [1, 1]]}')
     code, out, _ = tsctl("predict", "xor", str(root / "model/xor/sample.json"), str(file))
     assert code == 0
-    assert "sample.json: 1" in "".join(out.split("\n"))
-    assert "two.json [1]: 0" in "".join(out.split("\n"))
+    assert "sample.json: 1" in out
+    assert "two.json [1]: 0" in out
     assert "probability" in out
 
 

@@ -179,7 +179,8 @@ def test_its_headers_are_the_gateways(raw, root):
     [
         "/models", "/metrics", "/ping", "/health", "/predictions", "/predictions/other", "/predictions/mnist/",
         "/explanations/xor", "/v1/models/other:predict", "/v1/models/mnist", "/v1/models/mnist:explain",
-        "/v2/models/mnist", "/v2/models/mnist/versions/1/infer", "/predictions/mnist/../../models", "/predictions/mnist/1.0/../..",
+        "/v2/models/mnist", "/v2/models/mnist/versions/1/infer",
+        "/predictions/mnist/../../models", "/predictions/mnist/1.0/../..",
         "/explanations/mnist%2f..", "/-", "/../config.properties",
         "/..%2fconfig.properties", "/%2e%2e/config.properties", "/./page.js", "/web/page.js",
         "/page.js/", "/page.js%00", "/..\\config.properties", "//etc/passwd", "/etc/passwd", "http://127.0.0.1/page.js",

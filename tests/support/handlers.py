@@ -24,6 +24,7 @@ class Reply(NamedTuple):
     status: int
     content_type: str
     body: bytes
+    headers: Mapping[str, str] = {}
 
     @property
     def json(self) -> Any:
@@ -52,7 +53,8 @@ class LoadedHandler:
         bodies = self.handler.handle(list(data), self.context)
         statuses = [self.context.get_response_status(i)[0] for i in range(len(data))]
         types = [self.context.get_response_content_type(i) for i in range(len(data))]
-        return [Reply(*reply) for reply in zip(statuses, types, bodies, strict=True)]
+        more = [dict(self.context.get_response_headers(i)) for i in range(len(data))]
+        return [Reply(*reply) for reply in zip(statuses, types, bodies, more, strict=True)]
 
     def one(self, parts: Mapping[str, Any], headers: Mapping[str, Any] | None = None) -> Reply:
         """Answer a single request."""

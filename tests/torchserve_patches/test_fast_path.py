@@ -244,3 +244,18 @@ def test_a_handler_that_raises_is_answered_500_and_the_worker_lives(batch, fault
 def test_too_few_responses_fail_the_batch(batch):
     fast_path.replace_predict(lambda _: RESPONSES[:1])
     assert Service.predict(None, batch) == fast_path.encode_responses(batch, [FAILED] * len(batch))
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("broken"), MemoryError()])
+def test_a_failure_of_our_own_code_is_500_to_each_request_and_is_counted_without_the_fast_path_too(
+    mnist_handler, monkeypatch, fault
+):
+    def fail(_):
+        raise fault
+
+    monkeypatch.setattr(mnist_handler.handler, "_predict_each", fail)
+    counted = []
+    monkeypatch.setattr(mnist_handler.handler.metrics, "add", counted.append)
+    replies = mnist_handler.batch([{"body": b"[]"}] * 3)
+    assert [(reply.status, set(reply.json)) for reply in replies] == [(500, {"error"})] * 3
+    assert [(batch.size, batch.refused) for batch in counted] == [(3, ["failed"] * 3)]

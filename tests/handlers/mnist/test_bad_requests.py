@@ -33,14 +33,14 @@ BODIES = {
     "one side too long": (png_claiming(4097, 10), "4097×10 pixels; at most 4096×4096"),
     "a png that lies about its size": (png_claiming(1000, 1000), "cannot be decoded; send the whole file"),
     "broken json": (b'{"instances": [', "not valid JSON"),
-    "json that is no object": (b"[1, 2, 3]", 'neither "instances" nor "inputs"'),
-    "json of another kind": (b'{"image": "x"}', 'neither "instances" nor "inputs"'),
+    "json that is no object": (b"[1, 2, 3]", 'send {"instances": [...]} or {"inputs": [...]}'),
+    "json of another kind": (b'{"image": "x"}', 'send {"instances": [...]} or {"inputs": [...]}'),
     "nan": (b'{"instances": [[NaN]]}', "not valid JSON"),
     "json too deep": (b'{"instances": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not valid JSON"),
-    "npy of floats": (npy(np.zeros((1, 784))), "float64 [1, 784]; accepted are uint8"),
-    "npy of another shape": (npy(np.zeros((28, 28), np.uint8)), "uint8 [28, 28]; accepted are uint8 [n, 28, 28]"),
-    "npy of objects": (npy(np.array([{}])), "object [1]; accepted are uint8"),
-    "npy of nothing": (npy(np.zeros((0, 784), np.uint8)), "0 digits; send 1 to 10000"),
+    "npy of floats": (npy(np.zeros((1, 784))), "float64 [1, 784]; accepted is uint8"),
+    "npy of another shape": (npy(np.zeros((28, 28), np.uint8)), "uint8 [28, 28]; accepted is uint8 [n, 28, 28]"),
+    "npy of objects": (npy(np.array([{}])), "object [1]; accepted is uint8"),
+    "npy of nothing": (npy(np.zeros((0, 784), np.uint8)), "0 inputs; send 1 to 10000"),
     "npy cut short": (npy(np.zeros((2, 784), np.uint8))[:-1], "1567 values but its header says [2, 784]"),
     "npy with a broken header": (b"\x93NUMPY\x01\x00\x10\x00{'descr': broken}", "not an .npy file"),
     "npy of another version": (b"\x93NUMPY\x09\x00", "not an .npy file"),
@@ -56,11 +56,11 @@ def test_a_bad_body_is_refused_with_its_sentence(mnist_handler, body, sentence):
 
 MESSAGES = {
     "instances of no list": ({"instances": 5}, '"instances" is not a list'),
-    "no instances": ({"instances": []}, "0 digits; send 1 to 10000"),
-    "783 numbers": ({"instances": [[0] * 783]}, "instances[0] is neither 784 numbers"),
-    "27 rows": ({"instances": [[[0] * 28] * 27]}, "instances[0] is neither"),
-    "ragged rows": ({"instances": [[[0] * 28] * 27 + [[0] * 27]]}, "instances[0] is neither"),
-    "a bad one among good ones": ({"instances": [ZEROS, [1, 2]]}, "instances[1] is neither"),
+    "no instances": ({"instances": []}, "0 inputs; send 1 to 10000"),
+    "783 numbers": ({"instances": [[0] * 783]}, "instances[0] is not a list of 784 numbers"),
+    "27 rows": ({"instances": [[[0] * 28] * 27]}, "instances[0] is not a list"),
+    "ragged rows": ({"instances": [[[0] * 28] * 27 + [[0] * 27]]}, "instances[0] is not a list"),
+    "a bad one among good ones": ({"instances": [ZEROS, [1, 2]]}, "instances[1] is not a list"),
     "text for numbers": ({"instances": [["0"] * 784]}, "instances[0] holds something that is not a number"),
     "null": ({"instances": [[None] * 784]}, "not a number"),
     "booleans": ({"instances": [[True] * 784]}, "not a number"),
@@ -69,22 +69,22 @@ MESSAGES = {
     "-1 among large ones": ({"instances": [[-1, 200, *ZEROS[2:]]]}, "-1 is out of range"),
     "fractions above one": ({"instances": [[1.5, *ZEROS[1:]]]}, "1.5 is out of range"),
     "1e308": ({"instances": [[1e308, *ZEROS[1:]]]}, "1e+308 is out of range"),
-    "an object without an image": ({"instances": [{"image": "x"}]}, 'instances[0] has no image; name it "data"'),
+    "an object without an image": ({"instances": [{"image": "x"}]}, 'instances[0] has no file; name it "data"'),
     "base64 of no text": ({"instances": [{"b64": 5}]}, "instances[0] is not base64 text"),
     "an object in an object": ({"instances": [{"b64": {"x": 1}}]}, "instances[0] is not base64 text"),
     "no base64": ({"instances": [{"b64": "äöü"}]}, "instances[0] is not valid base64"),
     "base64 of no image": ({"instances": [{"b64": "aGVsbG8="}]}, "instances[0]: the 5 bytes are not an image"),
     "base64 of nothing": ({"instances": [{"b64": ""}]}, "instances[0]: the image is empty"),
-    "too many": ({"instances": [[]] * 10_001}, "10001 digits; send 1 to 10000"),
+    "too many": ({"instances": [[]] * 10_001}, "10001 inputs; send 1 to 10000"),
     "no inputs": ({"inputs": []}, "exactly one tensor"),
     "two inputs": ({"inputs": [{}, {}]}, "exactly one tensor"),
     "an input of no object": ({"inputs": [5]}, "exactly one tensor"),
     "no shape": ({"inputs": [{"datatype": "UINT8", "data": ZEROS}]}, '"shape" is not a list of integers'),
     "a shape of text": (tensor(["1", 784], "UINT8", ZEROS), '"shape" is not a list of integers'),
-    "a negative shape": (tensor([-1, 784], "UINT8", ZEROS), "-1 digits; send 1 to 10000"),
+    "a negative shape": (tensor([-2, 784], "UINT8", ZEROS), "-2 inputs; send 1 to 10000"),
     "another shape": (tensor([1, 28], "UINT8", [0] * 28), "shape [1, 28] is not accepted"),
     "another datatype": (tensor([1, 784], "INT32", ZEROS), "datatype 'INT32' is not accepted"),
-    "too few values": (tensor([2, 784], "UINT8", ZEROS), '"data" has 784 values, but shape [2, 784] needs 1568'),
+    "too few values": (tensor([2, 784], "UINT8", ZEROS), "the tensor has 784 values, but shape [2, 784] needs 1568"),
     "no data": (tensor([1, 784], "UINT8", None), '"data" is not a list'),
     "256 in UINT8": (tensor([1, 784], "UINT8", [256, *ZEROS[1:]]), "UINT8 data: 256 is out of range"),
     "0.5 in UINT8": (tensor([1, 784], "UINT8", [0.5, *ZEROS[1:]]), "UINT8 data: 0.5 is out of range"),
@@ -107,7 +107,7 @@ def test_a_web_form_is_refused_with_the_remedy(mnist_handler):
     reply = mnist_handler.one({"what was": bytearray(b"left")}, {"Content-Type": "application/x-www-form-urlencoded"})
     assert reply.status == 400
     assert "curl -T" in reply.json["error"]
-    assert "Content-Type: image/png" in reply.json["error"]
+    assert "Content-Type: application/octet-stream" in reply.json["error"]
 
 
 def test_a_bad_part_is_named(mnist_handler, seven):
@@ -124,7 +124,7 @@ def test_more_images_than_can_be_read_in_time_are_refused(mnist_handler):
     text = base64.b64encode(stream.getvalue()).decode()
     reply = mnist_handler.json({"instances": [{"b64": text}] * 100})
     assert reply.status == 400
-    assert re.fullmatch(r"[1-9]\d? of 100 images took 3 s to read; send fewer at once", reply.json["error"])
+    assert re.fullmatch(r"[1-9]\d? of 100 files took 3 s to read; send fewer at once", reply.json["error"])
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"])

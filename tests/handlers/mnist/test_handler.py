@@ -137,16 +137,15 @@ def test_a_batch_of_only_bad_requests_is_refused_one_by_one(mnist_handler):
 
 
 def test_a_fault_of_our_own_is_500_to_that_request_alone(mnist_handler, seven, monkeypatch, caplog):
-    from handlers.mnist import request_parsing
-
-    real = request_parsing.parse
+    parser = mnist_handler.handler.parser
+    real = parser.parse
 
     def faulty(parts, headers):
         if "fault" in headers:
             raise ZeroDivisionError("a bug")
         return real(parts, headers)
 
-    monkeypatch.setattr(request_parsing, "parse", faulty)
+    monkeypatch.setattr(parser, "parse", faulty)
     good = {"body": bytearray(seven)}
     replies = mnist_handler.batch([good, good], [{"fault": "yes"}, {}])
     assert [reply.status for reply in replies] == [500, 200]
@@ -169,8 +168,8 @@ def test_describe_returns_the_model_and_its_report(mnist_handler, root):
     description = json.loads(mnist_handler.handler.handle([{}], mnist_handler.context)[0])
     report = json.loads((root / "weights/mnist.json").read_text())
     assert description["labels"] == list("0123456789")
-    assert description["test_accuracy"] == report["test"]["accuracy"]
-    assert description["training_data_sha256"] == report["data_sha256"]
+    assert description["training"]["test"] == report["test"]
+    assert description["training"]["data_sha256"] == report["data_sha256"]
     assert "PNG" in description["image_formats"]
 
 
@@ -223,7 +222,7 @@ def test_v2_and_bulk_requests_are_explained_in_their_own_form(mnist_handler, tes
 def test_too_many_digits_to_explain_are_refused(mnist_handler, test_images):
     reply = mnist_handler.body(npy(test_images[:101]), explain="True")
     assert reply.status == 400
-    assert "101 digits are too many" in reply.json["error"]
+    assert "101 inputs are too many" in reply.json["error"]
 
 
 def test_values_that_torchserve_decoded_itself_are_understood(mnist_handler, seven):

@@ -60,7 +60,7 @@ def test_an_odd_array_of_digits_is_taken_as_it_is(cost, name):
     make, count = arrays.ODD[name]
     seen = cost(make())
     assert seen.refusal == ""
-    assert seen.pixels.shape == (count, 784)
+    assert seen.pixels.shape == (count, 28, 28)
     assert_bounded(seen)
 
 

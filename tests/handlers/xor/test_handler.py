@@ -24,13 +24,13 @@ def test_requests_of_a_batch_keep_their_own_answers(xor_handler):
 @pytest.mark.parametrize(
     ("message", "sentence"),
     [
-        ([], "1 to 10000 pairs"),
-        ({"instances": []}, "1 to 10000 pairs"),
-        ({"instances": [[0, 1]] * 10_001}, "1 to 10000 pairs"),
-        ({"instances": [[0, 1], [0, 1, 1]]}, "instances[1] is not a pair of bits"),
-        ({"instances": [[0, 2]]}, "instances[0] is not a pair of bits"),
-        ({"instances": [[0, True]]}, "instances[0] is not a pair of bits"),
-        ({"instances": ["01"]}, "instances[0] is not a pair of bits"),
+        ([], 'send {"instances": [...]}'),
+        ({"instances": []}, "0 inputs; send 1 to 10000"),
+        ({"instances": [[0, 1]] * 10_001}, "10001 inputs; send 1 to 10000"),
+        ({"instances": [[0, 1], [0, 1, 1]]}, "instances[1] is not a list of 2 numbers"),
+        ({"instances": [[0, 2]]}, "instances[0]: 2 is out of range; send integers from 0 to 1"),
+        ({"instances": [[0, True]]}, "instances[0] holds something that is not a number"),
+        ({"instances": ["01"]}, "instances[0] is not a list of 2 numbers"),
     ],
 )
 def test_a_bad_message_is_refused_with_its_sentence(xor_handler, message, sentence):

@@ -13,8 +13,8 @@ from tests.payloads.malicious.limits import BODY_LIMIT, Bodies
 from tests.support.assertions import npy
 
 UNKNOWN = "not an image in a known format"
-COUNT = "digits; send 1 to 10000"
-ACCEPTED = "accepted are uint8"
+COUNT = "inputs; send 1 to 10000"
+ACCEPTED = "accepted is uint8"
 NO_NPY = "not an .npy file"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from tests.payloads.malicious.limits import BODY_LIMIT, MB, Bodies
 from tests.support.image_factory import encoded, seven
 
+NO_NUMBERS = "is not a list of 784 numbers"
 NOT_JSON = "not valid JSON"
 UNKNOWN = "not an image in a known format"
 
@@ -36,13 +37,13 @@ LONGS = ", ".join([str(2**64 - 1)] * 350_000)
 
 REFUSED: Bodies = {
     "100,000 lists in each other": (lambda: b'{"instances": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", NOT_JSON),
-    "1,000 lists in each other": (lambda: b'{"instances": ' + b"[" * 1000 + b"]" * 1000 + b"}", "neither 784 numbers"),
-    "a million instances": (lambda: b'{"instances": [' + b"0," * 999_999 + b"0]}", "1000000 digits; send 1 to 10000"),
-    "all the empty lists that there is room for": (full(b'{"instances": [', b"[]", b"]}"), "digits; send 1 to 10000"),
-    "all the small objects that there is room for": (full(b'{"x": [', b'{"":0}', b"]}"), 'neither "instances"'),
+    "1,000 lists in each other": (lambda: b'{"instances": ' + b"[" * 1000 + b"]" * 1000 + b"}", NO_NUMBERS),
+    "a million instances": (lambda: b'{"instances": [' + b"0," * 999_999 + b"0]}", "1000000 inputs; send 1 to 10000"),
+    "all the empty lists that there is room for": (full(b'{"instances": [', b"[]", b"]}"), "inputs; send 1 to 10000"),
+    "all the small objects that there is room for": (full(b'{"x": [', b'{"":0}', b"]}"), 'send {"instances": [...]}'),
     "all the deep lists that there is room for": (
-        full(b'{"x": [', b"[" * 1000 + b"]" * 1000, b"]}"), 'neither "instances"'),
-    "all the floats that there is room for": (full(b'{"instances": [[', b"0.1", b"]]}"), "neither 784 numbers"),
+        full(b'{"x": [', b"[" * 1000 + b"]" * 1000, b"]}"), 'send {"instances": [...]}'),
+    "all the floats that there is room for": (full(b'{"instances": [[', b"0.1", b"]]}"), NO_NUMBERS),
     "NaN": (pixel("NaN"), NOT_JSON),
     "Infinity": (pixel("-Infinity"), NOT_JSON),
     "an integer beyond 64 bits": (pixel(str(2**64)), "out of range"),
@@ -51,7 +52,7 @@ REFUSED: Bodies = {
     "a float beyond floats": (pixel("1e999"), NOT_JSON),
     "the smallest float": (pixel("-5e-324"), "out of range"),
     "a key twice": (lambda: b'{"instances": [[1]], "instances": 5}', '"instances" is not a list'),
-    "instances and inputs": (lambda: b'{"inputs": [], "instances": []}', "0 digits"),
+    "instances and inputs": (lambda: b'{"inputs": [], "instances": []}', "0 inputs"),
     "UTF-8 that is none": (lambda: b'{"instances": ["\xff\xfe"]}', NOT_JSON),
     "half a surrogate": (lambda: b'{"instances": ["\\ud800"]}', NOT_JSON),
     "UTF-16": (lambda: '{"instances": []}'.encode("utf-16"), UNKNOWN),
@@ -67,7 +68,7 @@ REFUSED: Bodies = {
     "a shape of 400 large numbers": (tensor(f"[1{', 18446744073709551615' * 400}]"), "is not accepted"),
     "a shape of 350,000 large numbers": (tensor(f"[1, {LONGS}]"), "is not accepted"),
     "all the ones that a shape has room for": (full(b'{"inputs": [{"shape": [', b"1", b"]}]}"), "is not accepted"),
-    "a shape of minus ones": (tensor("[-1, -784]"), "digits; send 1 to 10000"),
+    "a shape of minus ones": (tensor("[-1, -784]"), "is not accepted"),
     "a shape of nothing": (tensor("[]"), "not a list of integers"),
     "a shape of floats": (tensor("[1.0, 784.0]"), "not a list of integers"),
     "a shape of booleans": (tensor("[true, 784]"), "not a list of integers"),

@@ -50,21 +50,43 @@ def digest(file_server):
 
 
 @pytest.fixture
-def target(tmp_path):
-    return tmp_path / "mnist.mar"
+def folder(tmp_path):
+    folder = tmp_path / "archives"
+    folder.mkdir()
+    return folder
 
 
-def test_the_right_archive_is_fetched_and_not_again(file_server, digest, target, capsys):
+@pytest.fixture
+def target(folder):
+    return folder / "mnist.mar"
+
+
+def source(server, digest):
+    return f"{server.url}#sha256={digest}"
+
+
+def test_the_right_archive_is_fetched_and_not_again(file_server, digest, folder, target, capsys):
     for _ in range(2):
-        assert main([file_server.url, digest, str(target)]) == 0
+        assert main([str(folder), source(file_server, digest)]) == 0
         assert capsys.readouterr().out == f"{target} is mnist 1.0, {len(file_server.content):,} bytes\n"
     assert target.read_bytes() == file_server.content
     assert file_server.asked == 1
 
 
+def test_several_archives_are_fetched_each_under_the_name_of_its_model(file_server, digest, archives, folder):
+    other = (archives / "xor.mar").read_bytes()
+    with Server(other) as second:
+        threading.Thread(target=second.serve_forever, args=(0.01,)).start()
+        others_digest = hashlib.sha256(other).hexdigest()
+        assert main([str(folder), source(file_server, digest), source(second, others_digest)]) == 0
+        second.shutdown()
+    found = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert found == {"mnist.mar": file_server.content, "xor.mar": other}
+
+
 def test_another_archive_than_the_digest_names_is_refused_and_what_was_there_stays(file_server, digest, target, capsys):
     target.write_bytes(b"old")
-    assert main([file_server.url, "0" * 64, str(target)]) == 1
+    assert main([str(target.parent), source(file_server, "0" * 64)]) == 1
     assert f"{file_server.url} has the SHA-256 {digest}, not {'0' * 64}" in capsys.readouterr().err
     assert [path.read_bytes() for path in target.parent.iterdir()] == [b"old"]
     assert file_server.asked == 1
@@ -72,7 +94,7 @@ def test_another_archive_than_the_digest_names_is_refused_and_what_was_there_sta
 
 def test_what_was_cut_off_or_failed_for_now_is_fetched_anew(file_server, digest, target, capsys):
     file_server.failures = ["cut", 503, "cut"]
-    assert fetch(file_server.url, digest, target, backoff_s=0).version == "1.0"
+    assert fetch(file_server.url, digest, target.parent, backoff_s=0).version == "1.0"
     assert target.read_bytes() == file_server.content
     assert file_server.asked == 4
     assert "HTTP 503 at attempt 2 of 5" in capsys.readouterr().err
@@ -81,14 +103,14 @@ def test_what_was_cut_off_or_failed_for_now_is_fetched_anew(file_server, digest,
 def test_an_archive_that_is_not_there_is_not_asked_for_again(file_server, digest, target):
     file_server.failures = [404] * 9
     with pytest.raises(FetchError, match=r"\(HTTP 404\); check the URL"):
-        fetch(file_server.url, digest, target)
+        fetch(file_server.url, digest, target.parent)
     assert file_server.asked == 1
 
 
 def test_a_server_that_always_fails_is_given_up_and_nothing_is_left(file_server, digest, target):
     file_server.failures = ["cut"] * 9
     with pytest.raises(FetchError, match=f"could not be downloaded in {MAX_ATTEMPTS} attempts"):
-        fetch(file_server.url, digest, target, backoff_s=0)
+        fetch(file_server.url, digest, target.parent, backoff_s=0)
     assert file_server.asked == MAX_ATTEMPTS
     assert list(target.parent.iterdir()) == []
 
@@ -97,24 +119,26 @@ def test_a_server_that_is_not_there_is_named(target):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/mnist.mar"
     with pytest.raises(FetchError, match=r"\(ConnectionError\); is its server reachable"):
-        fetch(url, "0" * 64, target, backoff_s=0)
+        fetch(url, "0" * 64, target.parent, backoff_s=0)
 
 
 def test_what_is_no_archive_is_refused_though_its_digest_is_right(file_server, target):
     file_server.content = b"<html>please log in</html>"
     with pytest.raises(ArchiveError, match="not a model archive"):
-        fetch(file_server.url, hashlib.sha256(file_server.content).hexdigest(), target)
+        fetch(file_server.url, hashlib.sha256(file_server.content).hexdigest(), target.parent)
     assert list(target.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    "argument",
     [
-        (["file:///etc/passwd", "0" * 64], "is not a URL"),
-        (["http://127.0.0.1/x.mar", "sha256:" + "0" * 64], "is not a SHA-256"),
+        "file:///etc/passwd#sha256=" + "0" * 64,
+        "http://127.0.0.1/x.mar#sha256=" + "0" * 63,
+        "http://127.0.0.1/x.mar#" + "0" * 64,
+        "http://127.0.0.1/x.mar",
     ],
 )
-def test_what_is_no_url_or_digest_is_said(arguments, complaint, target, capsys):
+def test_what_is_no_url_with_a_digest_is_said(argument, folder, capsys):
     with pytest.raises(SystemExit):
-        main([*arguments, str(target)])
-    assert complaint in capsys.readouterr().err
+        main([str(folder), argument])
+    assert f"{argument!r} is not a URL with a digest" in capsys.readouterr().err

@@ -12,7 +12,6 @@ from torch import nn
 from model.mnist.net import Net
 from training import weights
 from training.mnist.evaluate import evaluate, main
-from training.mnist.model import build_model
 
 
 class AlwaysSeven(nn.Module):
@@ -76,4 +75,4 @@ def test_broken_weights_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_weights_of_another_net_are_refused(state: dict[str, object], tmp_path: Path) -> None:
     (tmp_path / "other.pt").write_bytes(weights.to_bytes(state))
     with pytest.raises(weights.WeightsError, match=r"train them with training\.mnist\.train"):
-        build_model(weights.load_state(tmp_path / "other.pt"))
+        weights.load_net("mnist", tmp_path / "other.pt")
