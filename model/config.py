@@ -178,8 +178,6 @@ def _check(config: ModelConfig, path: Path) -> None:
     """Raise ModelConfigError where keys contradict each other."""
     protocols = config.protocols
     named = {*protocols.v1, *protocols.v2, *protocols.npy, *filter(None, [config.label_output])}
-    # The golden set and the sample are asked in V1.
-    asked = {*filter(None, [config.golden_set.output or config.label_output]), *config.sample.response}
     problems = {
         f"name is {config.name!r}, and the folder is {path.parent.name!r}": config.name != path.parent.name,
         f"the name {config.name!r} is not a lowercase word of letters, digits and _": not NAME.fullmatch(config.name),
@@ -188,7 +186,6 @@ def _check(config: ModelConfig, path: Path) -> None:
         ),
         f"outputs lacks {', '.join(sorted(named - set(config.outputs)))}": not named <= set(config.outputs),
         "labels and label_output belong together": bool(config.labels) != bool(config.label_output),
-        "protocols.v1 lacks " + ", ".join(sorted(asked - set(protocols.v1))): not asked <= set(protocols.v1),
         "golden_set needs an output, because there is no label_output": not (
             config.label_output or config.golden_set.output
         ),

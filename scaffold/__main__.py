@@ -1,4 +1,4 @@
-"""Make the folders of a new model: model/NAME, handlers/NAME, training/NAME and tests/NAME.
+"""Make the folders of a new model: model/NAME, handlers/NAME, training/NAME, tests/NAME and kubernetes/models/NAME.
 
 python -m scaffold shapes                       # colour images
 python -m scaffold fruit --template tabular     # numbers
@@ -22,7 +22,7 @@ from scaffold.names import check_name
 
 TEMPLATES = Path(__file__).with_name("templates")
 PLACEHOLDER, CLASS_PLACEHOLDER = "new_model", "NewModel"
-FOLDERS = ("model", "handlers", "training", "tests")
+FOLDERS = ("model", "handlers", "training", "tests", "kubernetes/models")
 
 
 class ScaffoldError(UserError):
@@ -32,7 +32,7 @@ class ScaffoldError(UserError):
 def make_model(name: str, template: str, root: Path = ROOT) -> list[Path]:
     """Make the folders of the model `name` in the repository `root` and return them.
 
-    Raises ModelNameError for a name that cannot be, ScaffoldError when the samples cannot be written.
+    Raises ModelNameError for a name that cannot be, ScaffoldError when its samples or manifests cannot be written.
     """
     check_name(name, root)
     folders = [root / folder / name for folder in FOLDERS]
@@ -42,7 +42,8 @@ def make_model(name: str, template: str, root: Path = ROOT) -> list[Path]:
                 target = root / _rename(str(source.relative_to(TEMPLATES / template)), name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(_rename(source.read_text(encoding="utf-8"), name), encoding="utf-8")
-        _write_samples(name, root)
+        _run(f"training.{name}.samples", root)
+        _run("kubernetes.generate", root)
     except BaseException:
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
@@ -55,13 +56,12 @@ def _rename(text: str, name: str) -> str:
     return text.replace(PLACEHOLDER, name).replace(CLASS_PLACEHOLDER, camel_case)
 
 
-def _write_samples(name: str, root: Path) -> None:
-    """Write the sample request and the golden set with the model's own code."""
-    command = [sys.executable, "-m", f"training.{name}.samples"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+def _run(module: str, root: Path) -> None:
+    """Run a module of the repository `root`, which has the new model by now."""
+    done = subprocess.run([sys.executable, "-m", module], cwd=root, capture_output=True, text=True)
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise ScaffoldError(f"the samples of {name} cannot be written ({reason}); nothing was made")
+        raise ScaffoldError(f"{module} failed ({reason}); nothing was made")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from common.errors import UserError
 from model.config import NAME
 
-MAX_LENGTH = 63  # of a DNS label, which Kubernetes makes of it
+MAX_LENGTH = 38  # kubernetes/generate.py makes names of resources of it
 PLACES = ("model", "handlers", "training", "tests", "kubernetes/models")
 PRODUCTS = ("weights/{}.pt", "weights/{}.json", "model_store/{}.mar")
 # Words in the paths of TorchServe's APIs and of the gateway.
@@ -34,6 +34,7 @@ def check_name(name: str, root: Path) -> None:
     reasons = {
         "a name is a lowercase word, not a path": "/" in name or "\\" in name or "." in name,
         f"it has {len(name)} characters, and {MAX_LENGTH} are the most": len(name) > MAX_LENGTH,
+        "it ends with _": name.endswith("_"),
         "it is a word in the paths of TorchServe's APIs": word in ROUTES,
         "the archive of every model has a file or a package of that name": word in ARCHIVE,
         "a name is a lowercase letter, and letters, digits and _": not NAME.fullmatch(name),

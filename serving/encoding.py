@@ -17,7 +17,7 @@ Data: TypeAlias = "str | Path | bytes | Image.Image | NDArray[Any] | list[Any]"
 JSON = "application/json"
 BODY_LIMIT_BYTES = 6 * 1024 * 1024  # of the server's 8 MiB, which leaves room for the JSON around the inputs
 FILE_LIMIT = 5  # the server decodes one request for 3 s at most; a 12-megapixel PNG takes 0.5 s
-COUNT_LIMIT = 8192  # inputs of one request, for the size of the response
+COUNT_LIMIT = 1000  # inputs of one request; a model.yaml may allow fewer with input.max_count
 
 
 def encode(data: Data) -> tuple[bytes, str]:

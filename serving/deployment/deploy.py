@@ -120,8 +120,8 @@ class Deployment:
 
     def check(self, version: str, before: str | None) -> None:
         """Send the golden set to `version`, and to the version `before` to compare. Raises DeploymentError."""
-        golden = GoldenSet(self.config)
         try:
+            golden = GoldenSet(self.config)
             correct = golden.count_correct(self.client, version)
             correct_before = golden.count_correct(self.client, before) if before else None
             golden.check(version, correct, correct_before)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common.errors import UserError
-from model.config import ModelConfig
+from model.config import FILE, ModelConfig
 from serving.client import InferenceClient, Prediction
 from serving.encoding import Data
 
@@ -26,11 +26,14 @@ class GoldenError(UserError):
 
 
 class GoldenSet:
-    """The golden set of one model, and the number of right predictions that it asks for."""
+    """The golden set of one model, and the number of right predictions that it asks for.
+
+    Raises GoldenError when no response has an output to compare with the labels.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         self._config = config
-        self._output = config.golden_set.output or config.label_output
+        self._output = _compared_output(config)
         with np.load(config.golden_file) as golden:
             self._inputs, self._labels = golden["inputs"], golden["labels"]
         self.min_correct = math.ceil(round(config.golden_set.min_correct * len(self), 6))
@@ -88,6 +91,17 @@ class GoldenSet:
             return value == (label if isinstance(label, str) else self._config.labels[int(label)])
         difference = np.asarray(value, np.float64) - np.asarray(label, np.float64)
         return bool((np.abs(difference) <= self._config.golden_set.tolerance).all())
+
+
+def _compared_output(config: ModelConfig) -> str:
+    """Return the output that is compared with the labels: a classifier may answer the name instead of the index."""
+    expected = config.golden_set.output or config.label_output
+    names = [name for name in config.protocols.v1 if config.labels and config.outputs[name].datatype == "BYTES"]
+    if found := next((name for name in (expected, *names) if name in config.protocols.v1), None):
+        return found
+    raise GoldenError(
+        f"{config.folder / FILE}: protocols.v1 lacks {expected}, which golden_set compares with the labels"
+    )
 
 
 def _to_image(pixels: NDArray[np.uint8]) -> Image.Image:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 
 from common.http import direct_session
-from model import config
 from tests.conftest import environment_of_free_ports
 from tests.support.repository import copy_repository, make, run_module, running, unpack_weights
 
@@ -110,13 +108,3 @@ def test_torchserve_serves_the_new_models_beside_the_others(packed):
         assert http.post(f"{url}/predictions/shapes", b"no image", timeout=30).status_code == 400
         assert http.post(f"{url}/explanations/shapes", image.read_bytes(), timeout=30).json()["attribution"]
         assert http.post(f"{url}/predictions/xor", json={"instances": [[0, 1]]}, timeout=30).ok
-
-
-@pytest.mark.parametrize("key", ["class", "label"])
-def test_v1_must_answer_what_the_golden_set_and_the_sample_are_checked_by(repository, tmp_path, monkeypatch, key):
-    text = (repository / "model/shapes/model.yaml").read_text()
-    (tmp_path / "shapes").mkdir()
-    (tmp_path / "shapes/model.yaml").write_text(re.sub(rf"(v1: .*)\b{key}, ", r"\1", text))
-    monkeypatch.setattr(config, "FOLDER", tmp_path)
-    with pytest.raises(config.ModelConfigError, match=f"protocols.v1 lacks {key}"):
-        config.load("shapes")

@@ -116,5 +116,11 @@ def test_an_output_of_names_is_compared_with_the_names_of_the_labels(write):
     named = msgspec.structs.replace(
         model, labels=("off", "on"), outputs=outputs, protocols=config.Protocols(v1=("name", "probability"))
     )
-    golden = write(named, np.array([[0, 1], [1, 1]], np.uint8), np.array([1, 0]), output="name")
+    golden = write(named, np.array([[0, 1], [1, 1]], np.uint8), np.array([1, 0]))
     assert golden.count_correct(StandIn({"name": "on", "probability": 0.9}), "2.0") == 1
+
+
+def test_a_model_that_answers_nothing_to_compare_is_an_error():
+    model = config.load("xor")
+    with pytest.raises(GoldenError, match=r"model\.yaml: protocols\.v1 lacks output, which golden_set compares"):
+        GoldenSet(msgspec.structs.replace(model, protocols=config.Protocols(v1=("probability",))))
