@@ -96,6 +96,10 @@ training-image: $(installed) ## Build serving-training on the image of `make up`
 
 ## Develop
 
+.PHONY: new-model
+new-model: $(installed) ## Make the folders of a new model: make new-model NAME=shapes; TEMPLATE=tabular takes numbers
+	@$(python) -m scaffold '$(or $(NAME),$(error name the model: make new-model NAME=shapes))' --template '$(or $(TEMPLATE),image)'
+
 .PHONY: test
 test: $(archives) $(installed_dev) ## Run the unit tests and the tests against the real TorchServe
 	$(python) -m pytest -m "(unit or server) and not slow" $(parallel) $(PYTEST_ARGS)

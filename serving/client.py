@@ -7,7 +7,7 @@ with Client() as client:
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import psutil
@@ -152,17 +152,18 @@ class ManagementClient(_Closing):
         """Return the description of every registered version."""
         return [dict(description) for description in self._management.json("GET", _path(model, "all"))]
 
-    def register(self, archive: str, workers: int = 1) -> str:
+    def register(self, archive: str, workers: int = 1, check: Callable[[], None] = lambda: None) -> str:
         """Register an archive of the model store and wait for its workers; unregister it again if they fail.
 
-        TorchServe could wait itself ("synchronous"), but would block a thread that also answers predictions.
+        `check` is called again and again meanwhile, and ends the wait by raising. TorchServe could wait itself
+        ("synchronous"), but would block a thread that also answers predictions.
         """
         before = self._registered()
         params = {"url": archive, "initial_workers": workers, "synchronous": "false"}
         self._status("POST", "models", params=params)
         for model, version in self._registered() - before:
             try:
-                self.wait_ready(model, version)
+                self.wait_ready(model, version, check=check)
             except BaseException:
                 self.unregister(model, version)
                 raise
@@ -176,7 +177,13 @@ class ManagementClient(_Closing):
         self.wait_ready(model, version)
         return f"{model} has {workers} workers"
 
-    def wait_ready(self, model: str, version: str | None = None, timeout_s: float = START_TIMEOUT_S) -> None:
+    def wait_ready(
+        self,
+        model: str,
+        version: str | None = None,
+        timeout_s: float = START_TIMEOUT_S,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         """Wait until all workers are ready. Raises ServiceError after `timeout_s`, or when a local worker ends."""
         deadline = time.monotonic() + timeout_s
         while not is_ready(description := self.describe(model, version)):
@@ -184,6 +191,7 @@ class ManagementClient(_Closing):
             starting = [worker["pid"] for worker in description["workers"] if worker["status"] != "READY"]
             if any(pid > 0 and not psutil.pid_exists(pid) for pid in starting):
                 raise ServiceError(f"a worker of {name} ended while it started; the reason is in the server's log")
+            check()
             if time.monotonic() > deadline:
                 raise ServiceError(f"the workers of {name} were not ready after {timeout_s:.0f} s")
             time.sleep(0.1)

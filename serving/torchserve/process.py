@@ -194,6 +194,7 @@ class TorchServe:
     def is_ready(self, client: Client, *, every_version: bool = False) -> bool:
         """Check whether all workers are ready: those of the default versions, or of every version."""
         try:
+            client.models()  # answers once TorchServe has started, also without a model
             models = [client.describe_all(m) if every_version else [client.describe(m)] for m in self.models]
         except ServiceError:
             return False

@@ -10,9 +10,9 @@ from serving.client import InferenceClient
 from serving.encoding import JSON
 
 
-def wrong_answer(client: InferenceClient, config: ModelConfig) -> str | None:
+def wrong_answer(client: InferenceClient, config: ModelConfig, version: str | None = None) -> str | None:
     """Send the sample; return one sentence when the prediction lacks what is expected. Raises ServiceError."""
-    prediction = client.predict(config.name, config.sample_request)
+    prediction = client.predict(config.name, config.sample_request, version)
     expected = config.sample.response
     found = {name: prediction.get(name) for name in expected}
     if found == expected:
