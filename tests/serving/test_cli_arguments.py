@@ -26,7 +26,7 @@ COMMANDS = dict(leaves(build_parser()))
 
 def test_all_commands_are_there():
     canary = {f"canary {name}" for name in ("start", "set", "promote", "abort", "status")}
-    server = {"serve", "openapi", "predict", "explain"}
+    server = {"dev", "serve", "openapi", "predict", "explain"}
     models = {"models", "describe", "scale", "set-default", "register", "unregister"}
     training = {"train", "evaluate", "search", "report", "robustness", "archive"}
     commands = server | models | canary | training | {"deploy", "rollback", "canary"}
