@@ -123,7 +123,7 @@ test-faults: $(archives) $(installed_dev) ## Run the fault injection and write i
 check: $(installed_dev) ## Lint, formatting and types; writes nothing
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m mypy $(addprefix -p ,benchmarks common fuzz handlers model serving torchserve_patches training)
+	$(python) -m mypy $(addprefix -p ,benchmarks common fuzz handlers kubernetes model scaffold serving torchserve_patches training)
 
 .PHONY: fix
 fix: $(installed_dev) ## Fix lint and formatting where that is automatic
