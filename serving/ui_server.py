@@ -7,12 +7,14 @@ the loopback alone and checks the Host header, so that a web site cannot reach i
 from __future__ import annotations
 
 import contextlib
+import gzip
+import hashlib
 import http.client
 import json
 import re
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,24 @@ from urllib.parse import urlsplit
 
 from model.config import ModelConfig
 from serving import openapi
+from serving.client import MANAGEMENT_URL
+from serving.open_inference import OpenInference
 from serving.torchserve.preflight import port_error
 
 WEB = Path(__file__).resolve().parent.parent / "web"
 DEFAULT_PORT = "8000"
 BODY_LIMIT_BYTES = 8 * 2**20
 FORWARD_TIMEOUT_S = 60.0
+FORWARDED_HEADERS = (  # others have a meaning of their own for TorchServe, such as describe and explain
+    "Accept",
+    "Content-Encoding",
+    "Content-Type",
+    "Inference-Header-Content-Length",
+    "X-Health-Check",
+)
+RETURNED_HEADERS = ("Content-Type", "Inference-Header-Content-Length")
+MIN_COMPRESSED_BYTES = 512
+NOT_READY = "no server is ready; try again in a moment"
 ALLOWED_HOSTS = {"127.0.0.1", "localhost", "::1"}
 CONTENT_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 HEADERS = {  # the same as the gateway's (docker/gateway/nginx.conf)
@@ -49,12 +63,15 @@ class UiServer(ThreadingHTTPServer):
     As at the gateway, only models with `gateway: true` get any.
     """
 
-    def __init__(self, inference: str, models: Sequence[ModelConfig], port: int) -> None:
+    def __init__(
+        self, inference: str, models: Sequence[ModelConfig], port: int, management: str = MANAGEMENT_URL
+    ) -> None:
         self.inference = urlsplit(inference).netloc
         self.models = [model for model in models if model.gateway]
         self.files = {f"/{path.name}": path for path in WEB.iterdir() if path.suffix in CONTENT_TYPES}
         self.files["/"] = WEB / "index.html"
         self.openapi = openapi.to_yaml(self.models).encode()
+        self.open_inference = OpenInference(self.models, inference, management)
         super().__init__(("127.0.0.1", port), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -68,10 +85,11 @@ class UiServer(ThreadingHTTPServer):
             verbs = "predictions|explanations" if model.explanation else "predictions"
             if re.fullmatch(rf"/(?:{verbs})/{name}(?:/[0-9.]+)?", path):
                 return path
-            if path == f"/v1/models/{model.name}:predict" or (
-                model.protocols.v2 and path == f"/v2/models/{model.name}/infer"
-            ):
+            if path == f"/v1/models/{model.name}:predict":
                 return f"/predictions/{model.name}"
+            v2 = re.fullmatch(rf"/v2/models/{name}(?:/versions(/[0-9.]+))?/infer", path)
+            if v2 and model.protocols.v2:
+                return f"/predictions/{model.name}{v2[1] or ''}"
         return None
 
     def handle_error(self, *args: Any) -> None:
@@ -80,12 +98,17 @@ class UiServer(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def running(inference: str, models: Sequence[ModelConfig], port: str = DEFAULT_PORT) -> Iterator[str]:
-    """Serve the page in the background while the context lasts. Yields a sentence with its URL, or with the error."""
+def running(
+    inference: str, models: Sequence[ModelConfig], port: str = DEFAULT_PORT, management: str = MANAGEMENT_URL
+) -> Iterator[str]:
+    """Serve the page in the background while the context lasts. Yields a sentence with its URL, or with the error.
+
+    `inference` and `management` are the addresses of TorchServe.
+    """
     try:
         if not port.isdecimal() or int(port) > 65535:
             raise ValueError(f"{port!r} is not a port number")
-        server = UiServer(inference, models, int(port))
+        server = UiServer(inference, models, int(port), management)
     except (OSError, ValueError) as error:
         reason = port_error("127.0.0.1", int(port), error) if isinstance(error, OSError) else error
         yield f"The page is not available: {reason}; choose a port from 1 to 65535 with SERVING_UI_PORT.\n"
@@ -117,16 +140,47 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_error(411, "say the length of the body in the header Content-Length")
         elif target := self.server.route(path):
             self._forward(target)
-        elif path in self.server.files and self.command in ("GET", "HEAD"):
-            file = self.server.files[path]
-            self._respond(200, f"{CONTENT_TYPES[file.suffix]}; charset=utf-8", file.read_bytes())
-        elif path == "/openapi.yaml" and self.command in ("GET", "HEAD"):
-            self._respond(200, "application/yaml; charset=utf-8", self.server.openapi)
+        elif self.command in ("GET", "HEAD") and self._get(path):
+            pass
         else:
             paths = ", ".join(f"/predictions/{model.name}" for model in self.server.models)
             self._send_error(404, f"not found; send requests to {paths or 'no path: no model is served'}")
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _handle  # noqa: N815
+
+    def _get(self, path: str) -> bool:
+        """Answer a GET of a file, of the OpenAPI document, or of health and metadata; return whether there is one."""
+        if path in self.server.files:
+            file = self.server.files[path]
+            self._send_file(f"{CONTENT_TYPES[file.suffix]}; charset=utf-8", file.read_bytes())
+        elif path == "/openapi.yaml":
+            self._send_file("application/yaml; charset=utf-8", self.server.openapi)
+        else:
+            answer = self.server.open_inference.answer("/v2/health/ready" if path == "/health" else path)
+            if answer is None:
+                return False
+            status, message = answer
+            if path == "/health":
+                message = {"status": "ready"} if status == 200 else {"error": NOT_READY}
+            self._respond(status, "application/json", json.dumps(message).encode() + b"\n")
+        return True
+
+    def _send_file(self, content_type: str, content: bytes) -> None:
+        """Send a file, compressed if the client takes that; 304 where it has this file already."""
+        etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        headers = {"ETag": etag, "Vary": "Accept-Encoding"}
+        if etag in self.headers.get("If-None-Match", ""):
+            return self._respond(304, content_type, b"", headers)
+        if len(content) >= MIN_COMPRESSED_BYTES and "gzip" in " ".join(self.headers.get_all("Accept-Encoding", [])):
+            return self._respond(200, content_type, gzip.compress(content, 6), {**headers, "Content-Encoding": "gzip"})
+        return self._respond(200, content_type, content, headers)
+
+    def handle_expect_100(self) -> bool:
+        """Let a client that waits for 100 Continue send its body at once: the answer must not wait in the buffer."""
+        self.send_response_only(100)
+        self.end_headers()
+        self.wfile.flush()
+        return True
 
     def _forward(self, path: str) -> None:
         """Send the request on to TorchServe. Its full queue, 503, becomes 429: the client should slow down."""
@@ -139,28 +193,29 @@ class _Handler(BaseHTTPRequestHandler):
             return None  # the client disconnected
         self.unread_bytes = 0
         try:
-            status, content_type, response = self._request(path, body)
+            status, headers, response = self._request(path, body)
         except (OSError, http.client.HTTPException):
-            return self._send_error(503, "no server is ready; try again in a moment")
+            return self._send_error(503, NOT_READY)
         if status == 503:
             return self._send_error(429, "too many requests at once; slow down")
-        return self._respond(status, content_type, response)
+        return self._respond(status, headers.pop("Content-Type", "application/json"), response, headers)
 
-    def _request(self, path: str, body: bytes) -> tuple[int, str, bytes]:
-        """Ask TorchServe. Returns status, content type and body; raises OSError or HTTPException."""
+    def _request(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Ask TorchServe. Returns status, headers and body; raises OSError or HTTPException."""
         connection = http.client.HTTPConnection(self.server.inference, timeout=FORWARD_TIMEOUT_S)
-        headers = {name: self.headers[name] for name in ("Content-Type", "Accept") if name in self.headers}
+        headers = {name: self.headers[name] for name in FORWARDED_HEADERS if name in self.headers}
         if headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
             headers["Content-Type"] = "application/octet-stream"  # curl's default, which TorchServe would refuse
         with contextlib.closing(connection):
             connection.request(self.command, path, body, headers)
             response = connection.getresponse()
-            return response.status, response.getheader("Content-Type", "application/json"), response.read()
+            returned = {name: value for name in RETURNED_HEADERS if (value := response.getheader(name))}
+            return response.status, returned, response.read()
 
-    def _respond(self, status: int, content_type: str, body: bytes) -> None:
+    def _respond(self, status: int, content_type: str, body: bytes, more: Mapping[str, str] = {}) -> None:
         self.close_connection = self.close_connection or self.unread_bytes != 0
         self.send_response(status)
-        headers = {**HEADERS, "Content-Type": content_type, "Content-Length": str(len(body))}
+        headers = {**HEADERS, "Content-Type": content_type, "Content-Length": str(len(body)), **more}
         if status in STATUS_HEADERS:
             name, value = STATUS_HEADERS[status]
             headers[name] = value

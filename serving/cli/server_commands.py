@@ -77,7 +77,7 @@ def serve(args: argparse.Namespace) -> int:
                 _check_samples(server)
             for archive in server.deployed:
                 print(f"{archive} is loaded, as recorded in {server.store.folder / STATE}")
-            with ui_server.running(server.inference, server.model_configs, ui_port) as page:
+            with ui_server.running(server.inference, server.model_configs, ui_port, server.management) as page:
                 commands = "\n".join(f"    {curl_command(model, server.inference)}" for model in server.model_configs)
                 print(
                     f"ready after {time.monotonic() - began:.1f} s: {', '.join(server.models)}. Ctrl-C stops it; "

@@ -8,6 +8,8 @@ Two endpoints on port 8090 (serving/torchserve/ports.py) report health as JSON:
                                           a canary gets `percent` (1 to 99) of the requests that name no version
                 503 {"error": "…"}        not ready, and the reason
 
+Every other path is answered by serving/open_inference.py: health and metadata of the V1 and V2 protocols.
+
 /ready is an interface: the gateway reads it every second (docker/gateway/discover-upstreams) and splits requests by
 `canaries` (serving/deployment/canary.py). Keys may be added; these must stay.
 """
@@ -24,6 +26,7 @@ from typing import Any
 from model.config import ModelConfig
 from serving.client import Client, ServiceError
 from serving.deployment.canary import running_canaries
+from serving.open_inference import Answer, OpenInference
 from serving.torchserve.ports import HEALTH_PORT
 from serving.torchserve.process import TorchServe
 from serving.torchserve.samples import wrong_answer
@@ -37,6 +40,8 @@ class Readiness:
         self.models = server.model_configs
         self.is_stopping = False
         self._answered: set[str] = set()
+        published = [model for model in self.models if model.gateway]
+        self._open_inference = OpenInference(published, server.inference, server.management)
 
     def not_ready_reason(self) -> str | None:
         """Send all models their samples at once. Returns None when all responses are right, else one sentence."""
@@ -50,6 +55,16 @@ class Readiness:
         with self._client(timeout_s=1) as client:
             canaries = running_canaries(self._server.store, client)
         return {"models": [model.name for model in self.models if model.gateway], "canaries": canaries}
+
+    def answer(self, path: str) -> Answer | None:
+        """Return the status and body of a GET of `path`, or None where there is nothing."""
+        if path == "/live":
+            return 200, {"status": "live"}
+        if path != "/ready":
+            return self._open_inference.answer(path)
+        if reason := self.not_ready_reason():
+            return 503, {"error": reason}
+        return 200, {"status": "ready", **self.status()}
 
     def _not_ready_reason(self, model: ModelConfig) -> str | None:
         with self._client(timeout_s=4) as client:  # gateways wait 5 s
@@ -70,13 +85,12 @@ def start_health_server(readiness: Readiness, port: int = HEALTH_PORT) -> Thread
 
     class Health(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if self.path not in ("/live", "/ready"):
+            answer = readiness.answer(self.path)
+            if answer is None:
                 return self.send_error(404)
-            is_ready = self.path == "/ready"
-            reason = readiness.not_ready_reason() if is_ready else None
-            status = {"status": self.path[1:], **(readiness.status() if is_ready else {})}
-            body = json.dumps({"error": reason} if reason else status).encode()
-            self.send_response(503 if reason else 200)
+            status, message = answer
+            body = json.dumps(message).encode()
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             with contextlib.suppress(ConnectionError):  # the client disconnected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import http.client
 import json
 import os
@@ -35,7 +36,7 @@ def port_of(sentence):
 @pytest.fixture
 def page(server):
     """Run a page server before the session's TorchServe. Returns its address."""
-    with ui_server.running(server.inference, MODELS, "0") as sentence:
+    with ui_server.running(server.inference, MODELS, "0", server.management) as sentence:
         yield f"http://127.0.0.1:{port_of(sentence)}"
 
 
@@ -48,7 +49,7 @@ def test_the_openapi_document_is_served(page, http):
 @pytest.fixture(scope="module")
 def raw(nowhere):
     """Return a function that asks for a path exactly as it is written; behind this page server is nothing."""
-    with ui_server.running(nowhere, MODELS, "0") as sentence:
+    with ui_server.running(nowhere, MODELS, "0", nowhere) as sentence:
 
         def ask(method, path, headers=None, body=b""):
             connection = http.client.HTTPConnection("127.0.0.1", port_of(sentence), timeout=10)
@@ -131,6 +132,45 @@ def test_one_connection_serves_many_requests(page, seven):
     assert None not in sockets
 
 
+@pytest.mark.server
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_client_that_waits_for_100_continue_gets_it_at_once(page, seven, method):
+    host, port = page.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        head = f"{method} /predictions/mnist HTTP/1.1\r\nHost: {host}\r\nExpect: 100-continue\r\n"
+        connection.sendall(f"{head}Content-Length: {len(seven)}\r\n\r\n".encode())
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(seven)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.server
+def test_gzip_bodies_health_checks_and_binary_tensors_pass(page, http, seven, test_images):
+    url = f"{page}/v2/models/mnist/infer"
+    assert http.post(url, data=gzip.compress(seven), headers={"Content-Encoding": "gzip"}).json()["digit"] == 7
+    tensor = {"name": "x", "shape": [1, 784], "datatype": "UINT8", "parameters": {"binary_data_size": 784}}
+    head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
+    length = {"Inference-Header-Content-Length": str(len(head))}
+    answer = http.post(url, data=head + test_images[0].tobytes(), headers=length)
+    assert answer.content.endswith((7).to_bytes(8, "little"))
+    assert int(answer.headers["Inference-Header-Content-Length"]) == len(answer.content) - 48
+
+
+def test_files_are_compressed_and_not_sent_twice(raw):
+    _, whole, headers = raw("GET", "/page.js")
+    status, packed, compressed = raw("GET", "/page.js", {"Accept-Encoding": "gzip, br"})
+    assert (status, gzip.decompress(packed)) == (200, whole)
+    assert compressed["Content-Encoding"] == "gzip"
+    assert len(packed) < len(whole)
+    assert raw("GET", "/page.js", {"If-None-Match": headers["ETag"]})[:2] == (304, b"")
+    assert raw("GET", "/page.js", {"If-None-Match": '"other"'})[0] == 200
+
+
+def test_health_is_503_without_a_server(raw):
+    assert raw("GET", "/health")[0] == raw("GET", "/v2/health/ready")[0] == 503
+    assert raw("GET", "/v2/health/live")[0] == 200
+
+
 def test_without_a_server_behind_it_says_so(raw):
     status, body, headers = raw("POST", "/predictions/mnist", PNG, b"x")
     assert (status, headers["Retry-After"]) == (503, "5")
@@ -177,9 +217,9 @@ def test_its_headers_are_the_gateways(raw, root):
 @pytest.mark.parametrize(
     "path",
     [
-        "/models", "/metrics", "/ping", "/health", "/predictions", "/predictions/other", "/predictions/mnist/",
-        "/explanations/xor", "/v1/models/other:predict", "/v1/models/mnist", "/v1/models/mnist:explain",
-        "/v2/models/mnist", "/v2/models/mnist/versions/1/infer",
+        "/models", "/metrics", "/ping", "/predictions", "/predictions/other", "/predictions/mnist/",
+        "/explanations/xor", "/v1/models/other:predict", "/v1/models/mnist:explain",
+        "/v2/health", "/v2/models", "/v2/models/mnist/versions/x/infer", "/v2/models/mnist/config",
         "/predictions/mnist/../../models", "/predictions/mnist/1.0/../..",
         "/explanations/mnist%2f..", "/-", "/../config.properties",
         "/..%2fconfig.properties", "/%2e%2e/config.properties", "/./page.js", "/web/page.js",
