@@ -35,7 +35,7 @@ def pattern_of(output):
 def test_every_command_prints_the_output_shown(root, adapt, name):
     ran = 0
     for command, output in runnable(name):
-        done = subprocess.run(["bash", "-c", adapt(command)], cwd=root, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["bash", "-c", adapt(command)], cwd=root, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
         assert re.search(pattern_of(output), done.stdout, re.DOTALL), f"{command}\nprinted\n{done.stdout}"
         ran += 1

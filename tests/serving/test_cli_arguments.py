@@ -8,8 +8,11 @@ import shlex
 
 import pytest
 
+from model import config
 from serving.cli import training_commands
 from serving.cli.main import build_parser, main
+
+MODELS = ", ".join(config.names())
 
 
 def leaves(parser, path=("tsctl",)):
@@ -57,9 +60,9 @@ def test_its_two_examples_are_valid(path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["train", "cifar"], "error: there is no model cifar to train; choose from: mnist, xor\n"),
+        (["train", "cifar"], f"error: there is no model cifar to train; choose from: {MODELS}\n"),
         (["evaluate", "xor"], "error: there is no model xor to evaluate; choose from: mnist\n"),
-        (["archive", "cifar"], "error: there is no model cifar to archive; choose from: mnist, xor\n"),
+        (["archive", "cifar"], f"error: there is no model cifar to archive; choose from: {MODELS}\n"),
     ],
 )
 def test_an_unknown_model_is_an_error_that_names_the_known_ones(arguments, sentence, capsys):

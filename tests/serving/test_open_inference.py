@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from tritonclient.http import InferenceServerClient, InferInput
 
-from model.config import load_all
+from model.config import load
 from serving import ui_server
 from serving.torchserve.readiness import Readiness, start_health_server
 
 pytestmark = pytest.mark.server
-MODELS = load_all()
+MODELS = [load("mnist"), load("xor")]
 
 
 @pytest.fixture(scope="module")

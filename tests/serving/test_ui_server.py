@@ -13,11 +13,11 @@ import socket
 import msgspec
 import pytest
 
-from model.config import load, load_all
+from model.config import load
 from serving import openapi, ui_server
 from tests.support.assertions import assert_is_prediction
 
-MODELS = load_all()
+MODELS = [load("mnist"), load("xor")]
 PNG = {"Content-Type": "image/png"}
 
 
