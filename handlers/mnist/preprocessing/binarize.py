@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from handlers.mnist.errors import NoDigitError
 from handlers.mnist.preprocessing.decode import ImageArray
-from handlers.mnist.preprocessing.localize import Mask
+from handlers.mnist.preprocessing.localize import Digit, Mask
 
 Coverage = npt.NDArray[np.float32]  # [h, w], 0 background to 1 foreground
 Colors = npt.NDArray[np.float32]  # [h, w, c], c = 1 for gray and 3 for RGB
@@ -19,12 +19,13 @@ MIN_BACKGROUND = 0.2  # of the digit's surroundings
 MAX_ROUGHNESS = 0.18  # of the difference between background and foreground: more is not paper but part of a scene
 
 
-def ink_coverage(image: ImageArray, mask: Mask) -> Coverage:
+def ink_coverage(image: ImageArray, digit: Digit) -> Coverage:
     """Return the digit's coverage [h, w], cropped to the digit with a margin.
 
     Background and foreground have one color each; a pixel's coverage is its projection on the line between them.
     Raises NoDigitError when the background is too rough or no pixel is covered.
     """
+    mask = digit.mask
     x, y, w, h = cv2.boundingRect(mask)
     margin = max(2, round(0.15 * max(w, h)))
     rows = slice(max(0, y - margin), y + h + margin)
@@ -40,6 +41,8 @@ def ink_coverage(image: ImageArray, mask: Mask) -> Coverage:
         raise NoDigitError
     projection = difference @ ink / max(float(ink @ ink), 1e-9)
     coverage = np.where(near > 0, np.clip(projection, 0, 1), 0).astype(np.float32)
+    if digit.is_solid:
+        coverage = np.maximum(coverage, cv2.blur(mask.astype(np.float32), (3, 3)))
     if coverage.max() <= FOREGROUND:
         raise NoDigitError
     return coverage

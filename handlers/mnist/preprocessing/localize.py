@@ -1,7 +1,8 @@
 """Locate the digit in an image: choose its polarity and its connected components, and leave out paper and shadows.
 
 The digit is searched for at two polarities. At each, the image is reduced to one gray channel, the background is
-subtracted, the rest is cut at a threshold, and the best group of connected components is chosen.
+subtracted, the rest is cut at a threshold, and the best group of connected components is chosen. Where the ink has
+gaps (grain, streaks, dashes), they are closed step by step until the group is one that a pen can have drawn.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from handlers.mnist.errors import NoDigitError
+from handlers.mnist.errors import NoDigitError, SeveralDigitsError
 from handlers.mnist.preprocessing.decode import ImageArray, downscale
 
 Mask = npt.NDArray[np.uint8]  # [h, w], 1 in the foreground, 0 elsewhere
@@ -31,12 +32,18 @@ MIN_CONTRAST = 6.0  # gray levels across the edge of a stroke
 MIN_SIZE = 0.025  # of the image's longer side
 MAX_BORDER_OVERLAP = 0.8  # of the component's width and height along the image's border: more is a bar or a table
 MAX_BORDER_SHARE = 0.4  # of the image's border: a component that covers more is a table around the paper
-MAX_CLUTTER_RATIO = 2.0  # other components' area to the digit's: more is noise, texture or text
+MAX_CLUTTER_RATIO = 2.0  # ink around the digit to the digit's: more is noise, texture or text
 MAX_OUTLINES = 9  # pieces and holes of one digit, specks included
 MAX_PERIMETER = 10.0  # length of all outlines to the digit's size
 EDGE_PX = 96  # the digit's longer side when its edge is measured
 MIN_INNER_SIZE = 0.3  # of a frame's size: the digit inside it
 THRESHOLD = 0.4  # of the way from the background to the strongest foreground
+GAPS_PX = (0, 3, 5, 9, 15)  # kernels that close the gaps of grainy, streaky and dashed strokes
+MAX_GAP = 0.12  # of the digit's size: wider gaps part two strokes
+MAX_STRAY = 0.25  # ink around the digit to the digit's own: more means that the digit is in pieces
+RIVAL_SIZE = 0.5  # of the digit's size: another shape as large is another digit
+MIN_COLUMN = 0.75  # of the number's height: a lower part is a piece of a digit
+HOLLOW_LENGTH = 5.0  # area to the square of the thickness: less is the hole of a 0
 
 
 class Digit(NamedTuple):
@@ -46,6 +53,18 @@ class Digit(NamedTuple):
     box: Box
     contrast: float
     score: float
+    count: int = 1  # digits in a line, of which this is the largest
+    is_solid: bool = False  # the mask has gaps closed or outlines filled that the image has not
+
+
+class Group(NamedTuple):
+    """Components that may be one digit: their mask, and the ink around them in their own areas."""
+
+    mask: Mask
+    size: float  # of the image's longer side, less what lies along the border
+    clutter: float
+    stray: float
+    count: int
 
 
 def upscale_small(image: ImageArray) -> ImageArray:
@@ -56,14 +75,16 @@ def upscale_small(image: ImageArray) -> ImageArray:
     return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def locate_digit(image: ImageArray) -> Mask:
-    """Return the mask [h, w] of the most plausible digit. Raises NoDigitError when there is none."""
+def locate_digit(image: ImageArray) -> Digit:
+    """Return the most plausible digit. Raises NoDigitError when there is none."""
     h, w = image.shape[:2]
     gray = project_to_ink_axis(downscale(image, SEARCH_PX))
     digit = resolve_polarity(best_of_backgrounds(~gray), best_of_backgrounds(gray))
     if digit is None:
         raise NoDigitError
-    return np.asarray(cv2.resize(digit.mask, (w, h), interpolation=cv2.INTER_NEAREST), np.uint8)
+    if digit.count > 1:
+        raise SeveralDigitsError(digit.count)
+    return digit._replace(mask=cv2.resize(digit.mask, (w, h), interpolation=cv2.INTER_NEAREST))
 
 
 def project_to_ink_axis(image: ImageArray) -> ImageArray:
@@ -115,7 +136,7 @@ def best_of_thresholds(gray: ImageArray, kernel: float | None) -> Digit | None:
         if peak - noise < MIN_CONTRAST:
             break
         mask = np.asarray(foreground > noise + THRESHOLD * (peak - noise), np.uint8)
-        digit = best_group(mask, gray)
+        digit = read_mask(mask, gray)
         if digit is not None and (best is None or digit.score > best.score):
             best = digit
         foreground[cv2.dilate(mask, np.ones((5, 5), np.uint8)) > 0] = 0
@@ -146,7 +167,51 @@ def foreground_levels(foreground: ImageArray) -> tuple[float, float]:
     return float(np.searchsorted(share, 0.5)), float(np.searchsorted(share, 0.9998))
 
 
-def best_group(mask: Mask, gray: ImageArray) -> Digit | None:
+def read_mask(mask: Mask, gray: ImageArray) -> Digit | None:
+    """Read the digit in a mask: as it is, or with its gaps closed where it is in pieces."""
+    best: Digit | None = None
+    least_stray = np.inf
+    for gap_px in GAPS_PX:
+        closed = close_gaps(mask, gap_px)
+        group = largest_group(closed)
+        if group is None:
+            continue
+        x, y, w, h = cv2.boundingRect(group.mask)
+        if gap_px > MAX_GAP * max(w, h):
+            break
+        if group.clutter <= MAX_CLUTTER_RATIO and group.stray < 0.5 * least_stray:
+            digit = measure(group, gray, gap_px > 0)
+            if digit is not None:
+                best, least_stray = digit, max(group.stray, 1e-9)
+        if least_stray <= MAX_STRAY:
+            break
+    return best
+
+
+def close_gaps(mask: Mask, gap_px: int) -> Mask:
+    """Close gaps up to `gap_px` wide."""
+    if gap_px == 0:
+        return mask
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap_px, gap_px))
+    padded = cv2.copyMakeBorder(mask, gap_px, gap_px, gap_px, gap_px, cv2.BORDER_CONSTANT, value=0)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, kernel)
+    return np.ascontiguousarray(closed[gap_px:-gap_px, gap_px:-gap_px])
+
+
+def measure(group: Group, gray: ImageArray, is_solid: bool) -> Digit | None:
+    """Return the group as a digit with its contrast and score, None when no pen can have drawn it."""
+    filled = fill_hollow(group.mask)
+    mask = group.mask if filled is None else filled
+    contrast = edge_contrast(mask, gray)
+    if contrast < MIN_CONTRAST or not is_stroke(mask):
+        return None
+    x, y, w, h = cv2.boundingRect(mask)
+    score = group.size * contrast**2
+    digit = Digit(mask, (x, y, w, h), contrast, score, group.count, is_solid or filled is not None)
+    return digit._replace(score=0.1 * score) if is_sheet(digit) else digit
+
+
+def largest_group(mask: Mask) -> Group | None:
     """Choose the largest component that is not the image's edge, with the nearby components of the same digit."""
     count, *arrays = cv2.connectedComponentsWithStats(mask, connectivity=8)
     labels, stats = np.asarray(arrays[0], np.int32), np.asarray(arrays[1], np.int32)
@@ -157,22 +222,81 @@ def best_group(mask: Mask, gray: ImageArray) -> Digit | None:
     outermost = int(size.argmax())
     if size[outermost] < MIN_SIZE or border[outermost] > MAX_BORDER_SHARE:
         return None
-    main = inner_component(labels, stats, outermost)
+    main, inside = inner_component(labels, stats, outermost)
     is_crossing = (stats[:, 2] == mask.shape[1]) | (stats[:, 3] == mask.shape[0])  # ruled lines, border to border
-    member = nearby_components(stats, main) & (border < 0.05) & ~is_crossing
+    is_free = (border < 0.05) & ~is_crossing
+    member = nearby_components(stats, main) & is_free
     member[outermost] = False
+    if main == outermost:
+        member |= inside
     member[main] = True
-    other = ~member & (overlap < 0.5)
+    other = ~member & (overlap < 0.5) & ~is_crossing
     other[[0, outermost]] = False
-    if stats[other, 4].sum() > MAX_CLUTTER_RATIO * stats[member, 4].sum():
-        return None
+    number = find_number(stats, member, other & is_free)
+    if number > 1:
+        member = np.arange(count) == main
     chosen = np.asarray(member[labels], np.uint8)
-    contrast = edge_contrast(chosen, gray)
-    if contrast < MIN_CONTRAST or not is_stroke(chosen):
-        return None
     x, y, w, h = cv2.boundingRect(chosen)
-    digit = Digit(chosen, (x, y, w, h), contrast, float(size[main]) * contrast**2)
-    return digit._replace(score=0.1 * digit.score) if is_sheet(digit) else digit
+    reach = max(w, h) // 2
+    around = labels[max(0, y - reach) : y + h + reach, max(0, x - reach) : x + w + reach]
+    ink = float(np.count_nonzero(chosen))
+    clutter = float(np.count_nonzero(other[around])) / ink
+    return Group(chosen, float(size[main]), clutter, 0.0 if number > 1 else clutter, number)
+
+
+def find_number(stats: Stats, member: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> int:
+    """Return how many digits stand in a line with the members: 1 for the pieces of a single digit.
+
+    Digits stand side by side, each nearly as high as the others. Pieces of a digit lie above each other, or are many.
+    """
+    boxes = stats[member | other]
+    x, y, w, h, area = stats[member].T
+    size = max((x + w).max() - x.min(), (y + h).max() - y.min())
+    top, bottom = y.min(), (y + h).max()
+    rivals = boxes[boxes[:, 2:4].max(axis=1) >= 0.2 * size]
+    if rivals[:, 4].sum() < 0.8 * boxes[:, 4].sum():
+        return 1
+    shared = np.minimum(bottom, rivals[:, 1] + rivals[:, 3]) - np.maximum(top, rivals[:, 1])
+    in_line = shared >= 0.5 * np.minimum(rivals[:, 3], bottom - top)
+    if rivals[in_line, 4].sum() < 0.8 * rivals[:, 4].sum():
+        return 1
+    columns: list[list[int]] = []  # left, right, top, bottom
+    for left, up, width, height, _ in sorted(rivals[in_line].tolist()):
+        right, down = left + width, up + height
+        last = columns[-1] if columns else None
+        if last is not None and last[1] - left > 0.3 * min(width, last[1] - last[0]):
+            last[:] = [last[0], max(last[1], right), min(last[2], up), max(last[3], down)]
+        else:
+            columns.append([left, right, up, down])
+    height = max(column[3] - column[2] for column in columns)
+    tall = sum(column[3] - column[2] >= MIN_COLUMN * height for column in columns)
+    return tall if tall == len(columns) else 1
+
+
+def fill_hollow(mask: Mask) -> Mask | None:
+    """Fill the strokes of a digit that is drawn as an outline, None for any other.
+
+    The inside of such a stroke is a hole that is long and thin; the hole of a 0 is about as wide as long.
+    """
+    x, y, w, h = cv2.boundingRect(mask)
+    ink = cv2.copyMakeBorder(mask[y : y + h, x : x + w], 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - ink, connectivity=4)
+    wall = 2 * float(cv2.distanceTransform(ink, cv2.DIST_L2, 3).max())
+    filled = ink.copy()
+    for hole in range(1, count):
+        area = int(stats[hole, 4])
+        if hole == labels[0, 0] or area < 0.03 * w * h:
+            continue
+        thickness = 2 * float(cv2.distanceTransform(np.asarray(labels == hole, np.uint8), cv2.DIST_L2, 3).max())
+        if area > HOLLOW_LENGTH * thickness**2 and wall < thickness:
+            filled[labels == hole] = 1
+    thickness = 2 * float(cv2.distanceTransform(filled, cv2.DIST_L2, 3).max())
+    area = int(np.count_nonzero(filled))
+    if area == np.count_nonzero(ink) or area < HOLLOW_LENGTH * thickness**2:
+        return None
+    result = np.zeros_like(mask)
+    result[y : y + h, x : x + w] = filled[1:-1, 1:-1]
+    return result
 
 
 def border_share(labels: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.float64]:
@@ -181,18 +305,24 @@ def border_share(labels: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.fl
     return np.bincount(border, minlength=count)[:count] / len(border)
 
 
-def inner_component(labels: npt.NDArray[np.int32], stats: Stats, outer: int) -> int:
-    """Return the large component inside the holes of `outer`, else `outer` itself.
+def inner_component(
+    labels: npt.NDArray[np.int32], stats: Stats, outer: int
+) -> tuple[int, npt.NDArray[np.bool_]]:
+    """Return the large component inside the holes of `outer`, else `outer` itself, and which components are inside.
 
-    No digit encloses another stroke, so an `outer` that does is a frame.
+    No digit encloses another stroke, so an `outer` that does is a frame, unless it is the outline of a hollow digit.
     """
     x, y, w, h = stats[outer, :4]
     cut = labels[y : y + h, x : x + w]
     outline = cv2.findContours(np.asarray(cut == outer, np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     filled = cv2.drawContours(np.zeros(cut.shape, np.uint8), outline, -1, 1, cv2.FILLED)
-    inside = np.unique(cut[(filled > 0) & (cut > 0)])  # includes `outer`
-    size = stats[inside, 2:4].max(axis=1) * (inside != outer)
-    return int(inside[size.argmax()]) if size.max() > MIN_INNER_SIZE * max(w, h) else outer
+    inside = np.zeros(len(stats), np.bool_)
+    inside[np.unique(cut[(filled > 0) & (cut > 0)])] = True
+    inside[outer] = False
+    size = stats[:, 2:4].max(axis=1) * inside
+    if size.max() <= MIN_INNER_SIZE * max(w, h) or fill_hollow(np.asarray((filled > 0) & (cut > 0), np.uint8)) is not None:
+        return outer, inside
+    return int(size.argmax()), inside
 
 
 def nearby_components(stats: Stats, main: int) -> npt.NDArray[np.bool_]:
