@@ -44,6 +44,12 @@ MAX_STRAY = 0.25  # ink around the digit to the digit's own: more means that the
 RIVAL_SIZE = 0.5  # of the digit's size: another shape as large is another digit
 MIN_COLUMN = 0.75  # of the number's height: a lower part is a piece of a digit
 HOLLOW_LENGTH = 5.0  # area to the square of the thickness: less is the hole of a 0
+MAX_NESTING = 2  # panels within panels: a canvas in a window
+MIN_PANEL = 0.04  # of the image's area
+MIN_PANEL_ASPECT = 0.4
+MIN_PANEL_FILL = 0.93  # of the smallest rectangle around it; an ellipse fills 0.79
+PANEL_RIM = 0.015  # of the panel's side: lines around it
+MIN_PANEL_DIGIT = 0.15  # of the panel's longer side
 
 
 class Digit(NamedTuple):
@@ -55,6 +61,15 @@ class Digit(NamedTuple):
     score: float
     count: int = 1  # digits in a line, of which this is the largest
     is_solid: bool = False  # the mask has gaps closed or outlines filled that the image has not
+
+
+class Place(NamedTuple):
+    """A digit in a part of the image, and that part's corner in the image."""
+
+    image: ImageArray
+    digit: Digit
+    x: int
+    y: int
 
 
 class Group(NamedTuple):
@@ -75,16 +90,81 @@ def upscale_small(image: ImageArray) -> ImageArray:
     return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def locate_digit(image: ImageArray) -> Digit:
-    """Return the most plausible digit. Raises NoDigitError when there is none."""
+def locate_digit(image: ImageArray) -> Place:
+    """Return the most plausible digit and where it is: on a panel of the image, or anywhere in it.
+
+    Raises NoDigitError when there is none, SeveralDigitsError when there are several.
+    """
+    place = search_panels(image, MAX_NESTING) or search(image)
+    if place is None:
+        raise NoDigitError
+    if place.digit.count > 1:
+        raise SeveralDigitsError(place.digit.count)
+    return place
+
+
+def search_panels(image: ImageArray, nesting: int) -> Place | None:
+    """Return the digit on the largest panel in the image (a plot, a canvas, a sheet), None without such a panel."""
+    panel = find_panel(image)
+    if panel is None:
+        return None
+    left, top, width, height = cv2.boundingRect(panel)
+    inside = cut_panel(image, panel)
+    place = (search_panels(inside, nesting - 1) if nesting > 1 else None) or search(inside)
+    if place is None or max(place.digit.box[2:]) < MIN_PANEL_DIGIT * max(width, height):
+        return None
+    return place._replace(x=place.x + left, y=place.y + top)
+
+
+def search(image: ImageArray) -> Place | None:
+    """Return the more plausible digit of both polarities."""
     h, w = image.shape[:2]
     gray = project_to_ink_axis(downscale(image, SEARCH_PX))
     digit = resolve_polarity(best_of_backgrounds(~gray), best_of_backgrounds(gray))
     if digit is None:
-        raise NoDigitError
-    if digit.count > 1:
-        raise SeveralDigitsError(digit.count)
-    return digit._replace(mask=cv2.resize(digit.mask, (w, h), interpolation=cv2.INTER_NEAREST))
+        return None
+    mask = np.asarray(cv2.resize(digit.mask, (w, h), interpolation=cv2.INTER_NEAREST), np.uint8)
+    x, y, wd, ht = cv2.boundingRect(mask)
+    return Place(image, digit._replace(mask=mask, box=(x, y, wd, ht)), 0, 0)
+
+
+def find_panel(image: ImageArray) -> Mask | None:
+    """Return the largest upright or turned rectangle whose color or outline stands out: its mask [h, w], with margin.
+
+    Rectangles as slim as a 1 do not count.
+    """
+    small = downscale(image, SEARCH_PX)
+    colors = small.reshape(*small.shape[:2], -1)
+    border = np.concatenate([colors[0], colors[-1], colors[:, 0], colors[:, -1]])
+    difference = cv2.absdiff(colors, np.broadcast_to(np.median(border, axis=0), colors.shape).astype(np.uint8))
+    difference = difference.reshape(colors.shape).max(axis=2)
+    best, best_area = None, MIN_PANEL * difference.size
+    for level in (4.0, THRESHOLD * float(difference.max())):
+        mask = np.asarray(difference > level, np.uint8)
+        for outline in cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
+            x, y, w, h = cv2.boundingRect(outline)
+            if w * h <= best_area or not MIN_PANEL_ASPECT * w < h < w / MIN_PANEL_ASPECT:
+                continue
+            area, (_, sides, _) = cv2.contourArea(outline), cv2.minAreaRect(outline)
+            if area > best_area and area > MIN_PANEL_FILL * sides[0] * sides[1]:
+                best, best_area = outline, area
+    if best is None:
+        return None
+    panel = cv2.drawContours(np.zeros(difference.shape, np.uint8), [best], -1, 1, cv2.FILLED)
+    rim = 2 * max(2, round(PANEL_RIM * best_area**0.5)) + 1
+    panel = cv2.erode(panel, np.ones((rim, rim), np.uint8), borderValue=0)
+    return np.asarray(cv2.resize(panel, image.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def cut_panel(image: ImageArray, panel: Mask) -> ImageArray:
+    """Cut the panel out of the image; the corners outside a turned one take its color."""
+    x, y, w, h = cv2.boundingRect(panel)
+    inside = image[y : y + h, x : x + w].copy()
+    outside = panel[y : y + h, x : x + w] == 0
+    if outside.any():
+        rim = (cv2.erode(panel, np.ones((5, 5), np.uint8), borderValue=0) < panel)[y : y + h, x : x + w]
+        inside[outside] = np.median(inside[rim], axis=0)
+    return inside
 
 
 def project_to_ink_axis(image: ImageArray) -> ImageArray:

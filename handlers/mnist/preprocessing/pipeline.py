@@ -21,8 +21,8 @@ def preprocess_image(data: bytes) -> ImageArray:
     if is_mnist_form(image):
         return image
     image = upscale_small(image)
-    digit = locate_digit(image)
-    coverage = ink_coverage(image, digit)
+    place = locate_digit(image)
+    coverage = ink_coverage(place.image, place.digit)
     coverage = normalize_stroke_width(coverage)
     box = fit_box(coverage)
     return center_by_mass(box)
