@@ -38,6 +38,9 @@ MAX_PERIMETER = 10.0  # length of all outlines to the digit's size
 EDGE_PX = 96  # the digit's longer side when its edge is measured
 MIN_INNER_SIZE = 0.3  # of a frame's size: the digit inside it
 THRESHOLD = 0.4  # of the way from the background to the strongest foreground
+WEAKEST = 0.3  # of the strongest foreground's strength: a weaker stroke is lost
+WEAK_REACH = 0.1  # of the longer side: over which the ink's strength changes
+MIN_GROWTH = 1.15  # of the digit, by its weak strokes
 GAPS_PX = (0, 3, 5, 9, 15)  # kernels that close the gaps of grainy, streaky and dashed strokes
 MAX_GAP = 0.12  # of the digit's size: wider gaps part two strokes
 MAX_STRAY = 0.25  # ink around the digit to the digit's own: more means that the digit is in pieces
@@ -46,9 +49,11 @@ MIN_COLUMN = 0.75  # of the number's height: a lower part is a piece of a digit
 HOLLOW_LENGTH = 5.0  # area to the square of the thickness: less is the hole of a 0
 MAX_NESTING = 2  # panels within panels: a canvas in a window
 MIN_PANEL = 0.04  # of the image's area
+MAX_PANEL = 0.95
 MIN_PANEL_ASPECT = 0.4
 MIN_PANEL_FILL = 0.93  # of the smallest rectangle around it; an ellipse fills 0.79
 PANEL_RIM = 0.015  # of the panel's side: lines around it
+CORNER = 0.06  # of the shorter side: where the paper shows beside a digit that touches all sides
 MIN_PANEL_DIGIT = 0.15  # of the panel's longer side
 
 
@@ -95,7 +100,7 @@ def locate_digit(image: ImageArray) -> Place:
 
     Raises NoDigitError when there is none, SeveralDigitsError when there are several.
     """
-    place = search_panels(image, MAX_NESTING) or search(image)
+    place = search_panels(image, MAX_NESTING) or search_cropped(image) or search(image)
     if place is None:
         raise NoDigitError
     if place.digit.count > 1:
@@ -128,6 +133,27 @@ def search(image: ImageArray) -> Place | None:
     return Place(image, digit._replace(mask=mask, box=(x, y, wd, ht)), 0, 0)
 
 
+def search_cropped(image: ImageArray) -> Place | None:
+    """Return a digit that touches all four sides of the image, None where nothing does.
+
+    Paper is added around it, in the color of the corners: elsewhere the border is as much ink as paper.
+    """
+    colors = image.reshape(*image.shape[:2], -1)
+    side = max(2, round(CORNER * min(image.shape[:2])))
+    ends = slice(None, side), slice(-side, None)
+    corners = np.concatenate([colors[y, x].reshape(-1, colors.shape[2]) for y in ends for x in ends])
+    paper = np.median(corners, axis=0)
+    difference = np.abs(colors - paper.astype(np.float32)).max(axis=2)
+    mask = np.asarray(difference > THRESHOLD * float(difference.max()), np.uint8)
+    stats = cv2.connectedComponentsWithStats(mask, connectivity=8)[2]
+    if not (stats[1:, 2:4] >= 0.97 * np.array(mask.shape[::-1])).all(axis=1).any():
+        return None
+    pad = max(image.shape[:2]) // 4
+    padded = cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=paper.tolist())
+    place = search(np.asarray(padded, np.uint8))
+    return None if place is None else place._replace(x=-pad, y=-pad)
+
+
 def find_panel(image: ImageArray) -> Mask | None:
     """Return the largest upright or turned rectangle whose color or outline stands out: its mask [h, w], with margin.
 
@@ -144,6 +170,8 @@ def find_panel(image: ImageArray) -> Mask | None:
         for outline in cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
             x, y, w, h = cv2.boundingRect(outline)
             if w * h <= best_area or not MIN_PANEL_ASPECT * w < h < w / MIN_PANEL_ASPECT:
+                continue
+            if w * h > MAX_PANEL * difference.size:
                 continue
             area, (_, sides, _) = cv2.contourArea(outline), cv2.minAreaRect(outline)
             if area > best_area and area > MIN_PANEL_FILL * sides[0] * sides[1]:
@@ -216,11 +244,32 @@ def best_of_thresholds(gray: ImageArray, kernel: float | None) -> Digit | None:
         if peak - noise < MIN_CONTRAST:
             break
         mask = np.asarray(foreground > noise + THRESHOLD * (peak - noise), np.uint8)
-        digit = read_mask(mask, gray)
+        digit = extend_weakly(read_mask(mask, gray), mask, foreground, noise, peak, gray)
         if digit is not None and (best is None or digit.score > best.score):
             best = digit
         foreground[cv2.dilate(mask, np.ones((5, 5), np.uint8)) > 0] = 0
     return best
+
+
+def extend_weakly(
+    digit: Digit | None, mask: Mask, foreground: ImageArray, noise: float, peak: float, gray: ImageArray
+) -> Digit | None:
+    """Return the digit with its weak strokes: cut at a threshold that follows the strongest foreground nearby.
+
+    The weak strokes count when they make the digit larger; all else that is weak is a shadow or a stain.
+    """
+    side = max(3, round(WEAK_REACH * max(gray.shape))) | 1
+    nearby = cv2.blur(cv2.dilate(foreground, np.ones((side, side), np.uint8)), (side, side)).astype(np.float32)
+    local = np.asarray(foreground > noise + THRESHOLD * np.maximum(nearby - noise, WEAKEST * (peak - noise)), np.uint8)
+    if np.count_nonzero(local) < MIN_GROWTH * np.count_nonzero(mask):
+        return digit
+    longer = read_mask(local | mask, gray)
+    if longer is None or longer.count > 1:
+        return digit
+    if digit is None:
+        return longer
+    is_larger = contains(longer.box, digit.box) and max(longer.box[2:]) > MIN_GROWTH * max(digit.box[2:])
+    return longer._replace(score=digit.score) if is_larger else digit
 
 
 def background_subtract(gray: ImageArray, kernel: float | None) -> ImageArray:
