@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from handlers.mnist.errors import NoDigitError
 from handlers.mnist.preprocessing.decode import ImageArray
-from handlers.mnist.preprocessing.localize import Digit, Mask
+from handlers.mnist.preprocessing.localize import Mask
 
 Coverage = npt.NDArray[np.float32]  # [h, w], 0 background to 1 foreground
 Colors = npt.NDArray[np.float32]  # [h, w, c], c = 1 for gray and 3 for RGB
@@ -20,13 +20,13 @@ MAX_ROUGHNESS = 0.18  # of the difference between background and foreground: mor
 STRENGTH = (0.3, 1.5)  # of the ink's mean strength
 
 
-def ink_coverage(image: ImageArray, digit: Digit) -> Coverage:
+def ink_coverage(image: ImageArray, mask: Mask, is_solid: bool) -> Coverage:
     """Return the digit's coverage [h, w], cropped to the digit with a margin.
 
     Background and foreground have one color each; a pixel's coverage is its projection on the line between them.
+    Where `is_solid`, the whole mask is covered, also the gaps in its ink.
     Raises NoDigitError when the background is too rough or no pixel is covered.
     """
-    mask = digit.mask
     x, y, w, h = cv2.boundingRect(mask)
     margin = max(2, round(0.15 * max(w, h)))
     rows = slice(max(0, y - margin), y + h + margin)
@@ -43,7 +43,7 @@ def ink_coverage(image: ImageArray, digit: Digit) -> Coverage:
     projection = difference @ ink / max(float(ink @ ink), 1e-9)
     projection /= local_strength(projection, inside)
     coverage = np.where(near > 0, np.clip(projection, 0, 1), 0).astype(np.float32)
-    if digit.is_solid:
+    if is_solid:
         coverage = np.maximum(coverage, cv2.blur(mask.astype(np.float32), (3, 3)))
     if coverage.max() <= FOREGROUND:
         raise NoDigitError

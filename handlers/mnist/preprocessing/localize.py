@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from handlers.mnist.errors import NoDigitError, SeveralDigitsError
+from handlers.mnist.errors import NoDigitError
 from handlers.mnist.preprocessing.decode import ImageArray, downscale
 
 Mask = npt.NDArray[np.uint8]  # [h, w], 1 in the foreground, 0 elsewhere
@@ -43,9 +43,14 @@ WEAK_REACH = 0.1  # of the longer side: over which the ink's strength changes
 MIN_GROWTH = 1.15  # of the digit, by its weak strokes
 GAPS_PX = (0, 3, 5, 9, 15)  # kernels that close the gaps of grainy, streaky and dashed strokes
 MAX_GAP = 0.12  # of the digit's size: wider gaps part two strokes
+MIN_APART = 0.04  # of the number's size: narrower gaps part the strokes of one digit
 MAX_STRAY = 0.25  # ink around the digit to the digit's own: more means that the digit is in pieces
-RIVAL_SIZE = 0.5  # of the digit's size: another shape as large is another digit
+MIN_PART = 0.2  # of the number's size: smaller is a piece of a digit or a speck
+MIN_IN_LINE = 0.8  # of the ink: digits stand in a line, pieces of a digit do not
 MIN_COLUMN = 0.75  # of the number's height: a lower part is a piece of a digit
+MAX_COLUMN_OVERLAP = 0.3  # of the narrower one: more lies above each other
+MAX_ASPECT = 1.2  # width to height of two parts that may be one digit
+DOUBT = 0.25  # of the better polarity's score
 HOLLOW_LENGTH = 5.0  # area to the square of the thickness: less is the hole of a 0
 MAX_NESTING = 2  # panels within panels: a canvas in a window
 MIN_PANEL = 0.04  # of the image's area
@@ -58,14 +63,19 @@ MIN_PANEL_DIGIT = 0.15  # of the panel's longer side
 
 
 class Digit(NamedTuple):
-    """A candidate: its mask [h, w], its bounding box, the gray levels across its edge, and its score."""
+    """A candidate: its mask [h, w], its bounding box, the gray levels across its edge, and its score.
+
+    `parts` are the masks of the digits that it consists of if it is a number: two or more, or none. `other_ink` is the
+    area of the rest of the ink to the digit's.
+    """
 
     mask: Mask
     box: Box
     contrast: float
     score: float
-    count: int = 1  # digits in a line, of which this is the largest
-    is_solid: bool = False  # the mask has gaps closed or outlines filled that the image has not
+    parts: list[Mask]
+    other_ink: float
+    is_solid: bool  # the mask has gaps closed or outlines filled that the image has not
 
 
 class Place(NamedTuple):
@@ -78,13 +88,13 @@ class Place(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Components that may be one digit: their mask, and the ink around them in their own areas."""
+    """Components that may be one digit: their mask, and other ink in the digit's own area."""
 
     mask: Mask
     size: float  # of the image's longer side, less what lies along the border
-    clutter: float
-    stray: float
-    count: int
+    clutter: float  # around the digit: text, texture, noise
+    other_ink: float  # anywhere
+    parts: list[Mask]
 
 
 def upscale_small(image: ImageArray) -> ImageArray:
@@ -95,46 +105,50 @@ def upscale_small(image: ImageArray) -> ImageArray:
     return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def locate_digit(image: ImageArray) -> Place:
+def locate_digit(image: ImageArray) -> list[Place]:
     """Return the most plausible digit and where it is: on a panel of the image, or anywhere in it.
 
-    Raises NoDigitError when there is none, SeveralDigitsError when there are several.
+    In doubt (either polarity, one digit or two), the other reading follows. Raises NoDigitError when there is none.
     """
-    place = search_panels(image, MAX_NESTING) or search_cropped(image) or search(image)
-    if place is None:
+    places = search_panels(image, MAX_NESTING) or search_cropped(image) or search(image)
+    if not places:
         raise NoDigitError
-    if place.digit.count > 1:
-        raise SeveralDigitsError(place.digit.count)
-    return place
+    return places
 
 
-def search_panels(image: ImageArray, nesting: int) -> Place | None:
-    """Return the digit on the largest panel in the image (a plot, a canvas, a sheet), None without such a panel."""
+def search_panels(image: ImageArray, nesting: int) -> list[Place]:
+    """Return the digit on the largest panel in the image (a plot, a canvas, a sheet), nothing without such a panel."""
     panel = find_panel(image)
     if panel is None:
-        return None
+        return []
     left, top, width, height = cv2.boundingRect(panel)
     inside = cut_panel(image, panel)
-    place = (search_panels(inside, nesting - 1) if nesting > 1 else None) or search(inside)
-    if place is None or max(place.digit.box[2:]) < MIN_PANEL_DIGIT * max(width, height):
-        return None
-    return place._replace(x=place.x + left, y=place.y + top)
+    places = (search_panels(inside, nesting - 1) if nesting > 1 else []) or search(inside)
+    large = [place for place in places if max(place.digit.box[2:]) >= MIN_PANEL_DIGIT * max(width, height)]
+    return [place._replace(x=place.x + left, y=place.y + top) for place in large]
 
 
-def search(image: ImageArray) -> Place | None:
-    """Return the more plausible digit of both polarities."""
-    h, w = image.shape[:2]
+def search(image: ImageArray) -> list[Place]:
+    """Return the digit of the more plausible polarity, and the other reading in doubt."""
     gray = project_to_ink_axis(downscale(image, SEARCH_PX))
-    digit = resolve_polarity(best_of_backgrounds(~gray), best_of_backgrounds(gray))
-    if digit is None:
-        return None
-    mask = np.asarray(cv2.resize(digit.mask, (w, h), interpolation=cv2.INTER_NEAREST), np.uint8)
-    x, y, wd, ht = cv2.boundingRect(mask)
-    return Place(image, digit._replace(mask=mask, box=(x, y, wd, ht)), 0, 0)
+    digits = resolve_polarity(best_of_backgrounds(~gray), best_of_backgrounds(gray))
+    size = image.shape[1::-1]
+    places = []
+    for digit in digits:
+        mask, *parts = (
+            np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+            for mask in (digit.mask, *digit.parts)
+        )
+        x, y, w, h = cv2.boundingRect(mask)
+        place = Place(image, digit._replace(mask=mask, box=(x, y, w, h), parts=parts), 0, 0)
+        places.append(place)
+        if len(parts) == 2 and w < MAX_ASPECT * h:  # or the halves of a digit in two strokes
+            places.append(place._replace(digit=place.digit._replace(parts=[])))
+    return places
 
 
-def search_cropped(image: ImageArray) -> Place | None:
-    """Return a digit that touches all four sides of the image, None where nothing does.
+def search_cropped(image: ImageArray) -> list[Place]:
+    """Return a digit that touches all four sides of the image, nothing where nothing does.
 
     Paper is added around it, in the color of the corners: elsewhere the border is as much ink as paper.
     """
@@ -147,11 +161,10 @@ def search_cropped(image: ImageArray) -> Place | None:
     mask = np.asarray(difference > THRESHOLD * float(difference.max()), np.uint8)
     stats = cv2.connectedComponentsWithStats(mask, connectivity=8)[2]
     if not (stats[1:, 2:4] >= 0.97 * np.array(mask.shape[::-1])).all(axis=1).any():
-        return None
+        return []
     pad = max(image.shape[:2]) // 4
     padded = cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=paper.tolist())
-    place = search(np.asarray(padded, np.uint8))
-    return None if place is None else place._replace(x=-pad, y=-pad)
+    return [place._replace(x=-pad, y=-pad) for place in search(np.asarray(padded, np.uint8))]
 
 
 def find_panel(image: ImageArray) -> Mask | None:
@@ -181,6 +194,8 @@ def find_panel(image: ImageArray) -> Mask | None:
     panel = cv2.drawContours(np.zeros(difference.shape, np.uint8), [best], -1, 1, cv2.FILLED)
     rim = 2 * max(2, round(PANEL_RIM * best_area**0.5)) + 1
     panel = cv2.erode(panel, np.ones((rim, rim), np.uint8), borderValue=0)
+    if not panel.any():
+        return None
     return np.asarray(cv2.resize(panel, image.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
@@ -212,25 +227,31 @@ def project_to_ink_axis(image: ImageArray) -> ImageArray:
     return np.asarray(cv2.transform(image, np.array([[*axis, offset]])), np.uint8)
 
 
-def resolve_polarity(dark: Digit | None, bright: Digit | None) -> Digit | None:
-    """Choose the better polarity, but never the background inside a digit: the hole of a 0, the bays of a 3."""
+def resolve_polarity(dark: Digit | None, bright: Digit | None) -> list[Digit]:
+    """Return the better polarity, but never the background inside a digit: the hole of a 0, the bays of a 3.
+
+    The other one follows when it is nearly as good.
+    """
     if dark is None or bright is None:
-        return dark or bright
+        return [digit for digit in (dark, bright) if digit is not None]
     better, other = (dark, bright) if dark.score >= bright.score else (bright, dark)
     is_hole = contains(other.box, better.box) and other.contrast > 0.4 * better.contrast
-    return other if is_hole and not is_sheet(other) else better
+    if is_hole and not is_sheet(other):
+        return [other]
+    return [better, other] if other.score > DOUBT * better.score and not is_sheet(other) else [better]
 
 
 def best_of_backgrounds(gray: ImageArray) -> Digit | None:
     """Find the best bright digit over all background estimates.
 
-    A small kernel follows uneven light better but may hollow out a stroke, so its digit must be clearly better.
+    A small kernel follows uneven light better but may hollow out a stroke, so its digit must be clearly better, or the
+    same with strokes that the light hid.
     """
     best: Digit | None = None
     for kernel in BACKGROUND_KERNELS:
         is_wide_enough = kernel is None or kernel * min(gray.shape) >= MIN_KERNEL_PX
         digit = best_of_thresholds(gray, kernel) if is_wide_enough else None
-        if digit is not None and (best is None or digit.score > 2 * best.score):
+        if digit is not None and (best is None or digit.score > 2 * best.score or extends(digit, best)):
             best = digit
     return best
 
@@ -264,12 +285,9 @@ def extend_weakly(
     if np.count_nonzero(local) < MIN_GROWTH * np.count_nonzero(mask):
         return digit
     longer = read_mask(local | mask, gray)
-    if longer is None or longer.count > 1:
+    if longer is None or longer.parts:
         return digit
-    if digit is None:
-        return longer
-    is_larger = contains(longer.box, digit.box) and max(longer.box[2:]) > MIN_GROWTH * max(digit.box[2:])
-    return longer._replace(score=digit.score) if is_larger else digit
+    return longer if digit is None or extends(longer, digit) else digit
 
 
 def background_subtract(gray: ImageArray, kernel: float | None) -> ImageArray:
@@ -305,16 +323,24 @@ def read_mask(mask: Mask, gray: ImageArray) -> Digit | None:
         group = largest_group(closed)
         if group is None:
             continue
-        x, y, w, h = cv2.boundingRect(group.mask)
-        if gap_px > MAX_GAP * max(w, h):
+        size = max(cv2.boundingRect(group.mask)[2:])
+        if gap_px > MAX_GAP * size:
             break
-        if group.clutter <= MAX_CLUTTER_RATIO and group.stray < 0.5 * least_stray:
+        if group.parts and not is_apart(mask, max(round(MIN_APART * size), gap_px + gap_px // 2)):
+            group = group._replace(parts=[])
+        if group.clutter <= MAX_CLUTTER_RATIO and group.clutter < 0.5 * least_stray:
             digit = measure(group, gray, gap_px > 0)
             if digit is not None:
-                best, least_stray = digit, max(group.stray, 1e-9)
+                best, least_stray = digit, max(group.clutter, 1e-9)
         if least_stray <= MAX_STRAY:
             break
     return best
+
+
+def is_apart(mask: Mask, gap_px: int) -> bool:
+    """Return whether the digits of a number stay apart when gaps are closed: streaks part the strokes of one digit."""
+    group = largest_group(close_gaps(mask, gap_px))
+    return group is not None and len(group.parts) > 1
 
 
 def close_gaps(mask: Mask, gap_px: int) -> Mask:
@@ -336,7 +362,8 @@ def measure(group: Group, gray: ImageArray, is_solid: bool) -> Digit | None:
         return None
     x, y, w, h = cv2.boundingRect(mask)
     score = group.size * contrast**2
-    digit = Digit(mask, (x, y, w, h), contrast, score, group.count, is_solid or filled is not None)
+    is_solid = is_solid or filled is not None
+    digit = Digit(mask, (x, y, w, h), contrast, score, group.parts, group.other_ink, is_solid)
     return digit._replace(score=0.1 * score) if is_sheet(digit) else digit
 
 
@@ -361,45 +388,46 @@ def largest_group(mask: Mask) -> Group | None:
     member[main] = True
     other = ~member & (overlap < 0.5) & ~is_crossing
     other[[0, outermost]] = False
-    number = find_number(stats, member, other & is_free)
-    if number > 1:
-        member = np.arange(count) == main
+    columns = find_number(stats, member, other & is_free)
+    if columns:
+        member = np.isin(np.arange(count), np.concatenate(columns))
+        other &= ~member
+    parts = [np.asarray(np.isin(labels, column), np.uint8) for column in columns]
     chosen = np.asarray(member[labels], np.uint8)
     x, y, w, h = cv2.boundingRect(chosen)
     reach = max(w, h) // 2
     around = labels[max(0, y - reach) : y + h + reach, max(0, x - reach) : x + w + reach]
-    ink = float(np.count_nonzero(chosen))
-    clutter = float(np.count_nonzero(other[around])) / ink
-    return Group(chosen, float(size[main]), clutter, 0.0 if number > 1 else clutter, number)
+    ink = float(stats[member, 4].sum())
+    clutter = np.count_nonzero(other[around]) / ink
+    return Group(chosen, float(size[main]), clutter, float(stats[other, 4].sum()) / ink, parts)
 
 
-def find_number(stats: Stats, member: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> int:
-    """Return how many digits stand in a line with the members: 1 for the pieces of a single digit.
+def find_number(stats: Stats, member: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> list[list[int]]:
+    """Return the components of each digit if several stand in a line with the members; nothing for a single digit.
 
     Digits stand side by side, each nearly as high as the others. Pieces of a digit lie above each other, or are many.
     """
-    boxes = stats[member | other]
-    x, y, w, h, area = stats[member].T
-    size = max((x + w).max() - x.min(), (y + h).max() - y.min())
-    top, bottom = y.min(), (y + h).max()
-    rivals = boxes[boxes[:, 2:4].max(axis=1) >= 0.2 * size]
-    if rivals[:, 4].sum() < 0.8 * boxes[:, 4].sum():
-        return 1
-    shared = np.minimum(bottom, rivals[:, 1] + rivals[:, 3]) - np.maximum(top, rivals[:, 1])
-    in_line = shared >= 0.5 * np.minimum(rivals[:, 3], bottom - top)
-    if rivals[in_line, 4].sum() < 0.8 * rivals[:, 4].sum():
-        return 1
-    columns: list[list[int]] = []  # left, right, top, bottom
-    for left, up, width, height, _ in sorted(rivals[in_line].tolist()):
+    x, y, w, h, _ = stats[member].T
+    top, bottom = int(y.min()), int((y + h).max())
+    size = max(int((x + w).max() - x.min()), bottom - top)
+    ink = member | other
+    large = ink & (stats[:, 2:4].max(axis=1) >= MIN_PART * size)
+    shared = np.minimum(bottom, stats[:, 1] + stats[:, 3]) - np.maximum(top, stats[:, 1])
+    in_line = large & (shared >= 0.5 * np.minimum(stats[:, 3], bottom - top))
+    if stats[in_line, 4].sum() < MIN_IN_LINE * stats[ink, 4].sum():
+        return []
+    columns: list[tuple[list[int], list[int]]] = []  # components and left, right, top, bottom
+    for i in sorted(np.flatnonzero(in_line).tolist(), key=lambda i: int(stats[i, 0])):
+        left, up, width, height = stats[i, :4].tolist()
         right, down = left + width, up + height
-        last = columns[-1] if columns else None
-        if last is not None and last[1] - left > 0.3 * min(width, last[1] - last[0]):
-            last[:] = [last[0], max(last[1], right), min(last[2], up), max(last[3], down)]
+        components, last = columns[-1] if columns else ([], [0, 0, 0, 0])
+        if last[1] - left > MAX_COLUMN_OVERLAP * min(width, last[1] - last[0]):
+            components.append(i)
+            last[1:] = [max(last[1], right), min(last[2], up), max(last[3], down)]
         else:
-            columns.append([left, right, up, down])
-    height = max(column[3] - column[2] for column in columns)
-    tall = sum(column[3] - column[2] >= MIN_COLUMN * height for column in columns)
-    return tall if tall == len(columns) else 1
+            columns.append(([i], [left, right, up, down]))
+    heights = [box[3] - box[2] for _, box in columns]
+    return [part for part, _ in columns] if len(columns) > 1 and min(heights) >= MIN_COLUMN * max(heights) else []
 
 
 def fill_hollow(mask: Mask) -> Mask | None:
@@ -463,6 +491,16 @@ def nearby_components(stats: Stats, main: int) -> npt.NDArray[np.bool_]:
     member = (np.maximum(gap_x, gap_y) < reach) & (area > 0.04 * area[main])
     member[0] = False
     return np.asarray(member, np.bool_)
+
+
+def extends(longer: Digit, digit: Digit) -> bool:
+    """Return whether `longer` is the same digit with more strokes."""
+    x, y, w, h = digit.box
+    left, top, width, height = longer.box
+    shared_x, shared_y = min(x + w, left + width) - max(x, left), min(y + h, top + height) - max(y, top)
+    is_same = shared_x > 0 and shared_y > 0 and shared_x * shared_y > 0.7 * w * h and not longer.parts
+    growth = max(max(longer.box[2:]) / max(w, h), np.count_nonzero(longer.mask) / np.count_nonzero(digit.mask))
+    return is_same and growth > MIN_GROWTH and longer.contrast > WEAKEST * digit.contrast
 
 
 def contains(box: Box, inner: Box) -> bool:
