@@ -426,8 +426,14 @@ def find_number(stats: Stats, member: npt.NDArray[np.bool_], other: npt.NDArray[
             last[1:] = [max(last[1], right), min(last[2], up), max(last[3], down)]
         else:
             columns.append(([i], [left, right, up, down]))
-    heights = [box[3] - box[2] for _, box in columns]
-    return [part for part, _ in columns] if len(columns) > 1 and min(heights) >= MIN_COLUMN * max(heights) else []
+    boxes = [box for _, box in columns]
+    heights = [bottom - top for _, _, top, bottom in boxes]
+    is_line = all(
+        min(one[3], next_one[3]) - max(one[2], next_one[2]) >= 0.5 * min(heights)
+        for one, next_one in zip(boxes, boxes[1:], strict=False)
+    )
+    is_number = len(columns) > 1 and min(heights) >= MIN_COLUMN * max(heights) and is_line
+    return [part for part, _ in columns] if is_number else []
 
 
 def fill_hollow(mask: Mask) -> Mask | None:

@@ -266,7 +266,7 @@ def dry_marker(write: Writer, rng: Rng) -> bytes:
 
 
 def dashed(write: Writer, rng: Rng) -> bytes:
-    ink = dash(write(int(rng.integers(200, 500)), rng.uniform(0.05, 0.09)), rng, int(rng.integers(6, 13)), 0.025)
+    ink = dash(write(int(rng.integers(200, 500)), rng.uniform(0.05, 0.09)), rng, rng.uniform(0.08, 0.14), 0.03)
     return encode_image(to_uint8(1 - ink))
 
 

@@ -36,13 +36,22 @@ def add_streaks(ink: Coverage, rng: Rng, bare: float) -> Coverage:
     return (ink * cv2.GaussianBlur((streaks > bare).astype(np.float32), (0, 0), 0.7)).astype(np.float32)
 
 
-def dash(ink: Coverage, rng: Rng, count: int, gap: float) -> Coverage:
-    """Cut the ink along `count` rays from its middle; the cuts are `gap` of its size wide."""
-    mask = np.ones(ink.shape, np.float32)
+def dash(ink: Coverage, rng: Rng, length: float, gap: float) -> Coverage:
+    """Cut the ink across its strokes: dashes of `length` and gaps of `gap`, as shares of the picture's size."""
     size = max(ink.shape)
-    for angle in (np.arange(count) + rng.uniform(0, 1)) * 2 * np.pi / count:
-        tip = size / 2 + size * np.array([np.cos(angle), np.sin(angle)])
-        cv2.line(mask, (size // 2, size // 2), tip.astype(int).tolist(), 0, max(2, round(gap * size)))
+    depth = cv2.distanceTransform((ink > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    is_middle = (depth == cv2.dilate(depth, np.ones((5, 5)))) & (depth > 0.5 * depth.max())
+    middle = np.argwhere(is_middle)[:, ::-1].astype(np.float64)
+    cuts, mask = np.empty((0, 2)), np.ones(ink.shape, np.float32)
+    for point in rng.permutation(middle):
+        if len(cuts) and np.hypot(*(cuts - point).T).min() < (length + gap) * size:
+            continue
+        cuts = np.vstack([cuts, point])
+        near = middle[np.hypot(*(middle - point).T) < 0.06 * size] - point
+        along = np.linalg.eigh(near.T @ near)[1][:, -1]
+        reach = 1.5 * depth.max() * np.array([-along[1], along[0]])
+        ends = [np.round(point + side * reach).astype(int).tolist() for side in (-1, 1)]
+        cv2.line(mask, ends[0], ends[1], 0, max(2, round(gap * size)))
     return (ink * mask).astype(np.float32)
 
 
