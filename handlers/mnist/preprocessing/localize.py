@@ -28,6 +28,7 @@ BACKGROUND_PX = 128  # the longer side at which the background is estimated
 BACKGROUND_KERNELS = (None, 0.2)
 MIN_KERNEL_PX = 16
 MAX_PEAKS = 2
+HOPELESS = 0.1  # of the best score: what cannot reach it is not searched
 MIN_CONTRAST = 6.0  # gray levels across the edge of a stroke
 MIN_SIZE = 0.025  # of the image's longer side
 MAX_BORDER_OVERLAP = 0.8  # of the component's width and height along the image's border: more is a bar or a table
@@ -40,6 +41,8 @@ MIN_INNER_SIZE = 0.3  # of a frame's size: the digit inside it
 THRESHOLD = 0.4  # of the way from the background to the strongest foreground
 WEAKEST = 0.3  # of the strongest foreground's strength: a weaker stroke is lost
 WEAK_REACH = 0.1  # of the longer side: over which the ink's strength changes
+MAX_EVEN = 0.75  # of the strongest foreground: the weaker parts of an even stroke are stronger
+MIN_CONTRAST_KEPT = 0.4  # by a digit's weak strokes
 MIN_GROWTH = 1.15  # of the digit, by its weak strokes
 GAPS_PX = (0, 3, 5, 9, 15)  # kernels that close the gaps of grainy, streaky and dashed strokes
 MAX_GAP = 0.12  # of the digit's size: wider gaps part two strokes
@@ -51,6 +54,7 @@ MIN_COLUMN = 0.75  # of the number's height: a lower part is a piece of a digit
 MAX_COLUMN_OVERLAP = 0.3  # of the narrower one: more lies above each other
 MAX_ASPECT = 1.2  # width to height of two parts that may be one digit
 DOUBT = 0.25  # of the better polarity's score
+MIN_HOLLOW = 0.03  # of the digit's box: the inside of an outlined stroke
 HOLLOW_LENGTH = 5.0  # area to the square of the thickness: less is the hole of a 0
 MAX_NESTING = 2  # panels within panels: a canvas in a window
 MIN_PANEL = 0.04  # of the image's area
@@ -65,8 +69,8 @@ MIN_PANEL_DIGIT = 0.15  # of the panel's longer side
 class Digit(NamedTuple):
     """A candidate: its mask [h, w], its bounding box, the gray levels across its edge, and its score.
 
-    `parts` are the masks of the digits that it consists of if it is a number: two or more, or none. `other_ink` is the
-    area of the rest of the ink to the digit's.
+    `parts` are the masks of the digits that it consists of if it is a number: two or more, or none. `clutter` is the
+    area of other ink around it, and `other_ink` that of all other ink, to its own area.
     """
 
     mask: Mask
@@ -74,6 +78,7 @@ class Digit(NamedTuple):
     contrast: float
     score: float
     parts: list[Mask]
+    clutter: float
     other_ink: float
     is_solid: bool  # the mask has gaps closed or outlines filled that the image has not
 
@@ -131,7 +136,8 @@ def search_panels(image: ImageArray, nesting: int) -> list[Place]:
 def search(image: ImageArray) -> list[Place]:
     """Return the digit of the more plausible polarity, and the other reading in doubt."""
     gray = project_to_ink_axis(downscale(image, SEARCH_PX))
-    digits = resolve_polarity(best_of_backgrounds(~gray), best_of_backgrounds(gray))
+    dark = best_of_backgrounds(~gray)
+    digits = resolve_polarity(dark, best_of_backgrounds(gray, 0.0 if dark is None else dark.score))
     size = image.shape[1::-1]
     places = []
     for digit in digits:
@@ -241,8 +247,8 @@ def resolve_polarity(dark: Digit | None, bright: Digit | None) -> list[Digit]:
     return [better, other] if other.score > DOUBT * better.score and not is_sheet(other) else [better]
 
 
-def best_of_backgrounds(gray: ImageArray) -> Digit | None:
-    """Find the best bright digit over all background estimates.
+def best_of_backgrounds(gray: ImageArray, rival: float = 0.0) -> Digit | None:
+    """Find the best bright digit over all background estimates; `rival` is the score of the other polarity's.
 
     A small kernel follows uneven light better but may hollow out a stroke, so its digit must be clearly better, or the
     same with strokes that the light hid.
@@ -250,44 +256,52 @@ def best_of_backgrounds(gray: ImageArray) -> Digit | None:
     best: Digit | None = None
     for kernel in BACKGROUND_KERNELS:
         is_wide_enough = kernel is None or kernel * min(gray.shape) >= MIN_KERNEL_PX
-        digit = best_of_thresholds(gray, kernel) if is_wide_enough else None
+        digit = best_of_thresholds(gray, kernel, rival) if is_wide_enough else None
         if digit is not None and (best is None or digit.score > 2 * best.score or extends(digit, best)):
             best = digit
     return best
 
 
-def best_of_thresholds(gray: ImageArray, kernel: float | None) -> Digit | None:
+def best_of_thresholds(gray: ImageArray, kernel: float | None, rival: float) -> Digit | None:
     """Find the best bright digit: first among the brightest foreground, then among the rest."""
     foreground = background_subtract(gray, kernel)
     best: Digit | None = None
     for _ in range(MAX_PEAKS):
         noise, peak = foreground_levels(foreground)
-        if peak - noise < MIN_CONTRAST:
+        hopeless = HOPELESS * max(rival, 0.0 if best is None else best.score)  # no edge is higher than the peak
+        if peak - noise < MIN_CONTRAST or (peak - noise) ** 2 < hopeless:
             break
         mask = np.asarray(foreground > noise + THRESHOLD * (peak - noise), np.uint8)
-        digit = extend_weakly(read_mask(mask, gray), mask, foreground, noise, peak, gray)
+        digit = read_mask(mask, gray)
         if digit is not None and (best is None or digit.score > best.score):
-            best = digit
+            best = add_weak_strokes(digit, foreground, (noise, peak), gray)
         foreground[cv2.dilate(mask, np.ones((5, 5), np.uint8)) > 0] = 0
     return best
 
 
-def extend_weakly(
-    digit: Digit | None, mask: Mask, foreground: ImageArray, noise: float, peak: float, gray: ImageArray
-) -> Digit | None:
+def add_weak_strokes(
+    digit: Digit, foreground: ImageArray, levels: tuple[float, float], gray: ImageArray
+) -> Digit:
     """Return the digit with its weak strokes: cut at a threshold that follows the strongest foreground nearby.
 
-    The weak strokes count when they make the digit larger; all else that is weak is a shadow or a stain.
+    levels: `foreground_levels`. Where the ink is even, all that is weak is a ruled line, a shadow or a stain.
     """
+    noise, peak = levels
+    core = cv2.erode(digit.mask, np.ones((3, 3), np.uint8))
+    core = core if np.count_nonzero(core) > 0.2 * np.count_nonzero(digit.mask) else digit.mask
+    if np.percentile(foreground[core > 0], 15) > noise + MAX_EVEN * (peak - noise):
+        return digit
     side = max(3, round(WEAK_REACH * max(gray.shape))) | 1
-    nearby = cv2.blur(cv2.dilate(foreground, np.ones((side, side), np.uint8)), (side, side)).astype(np.float32)
-    local = np.asarray(foreground > noise + THRESHOLD * np.maximum(nearby - noise, WEAKEST * (peak - noise)), np.uint8)
-    if np.count_nonzero(local) < MIN_GROWTH * np.count_nonzero(mask):
+    nearby = cv2.blur(cv2.dilate(foreground, np.ones((side, side), np.uint8)), (side, side))
+    weak = cv2.max(nearby, np.full_like(nearby, noise + WEAKEST * (peak - noise)))
+    mask = cv2.addWeighted(foreground, 1, weak, -THRESHOLD, -(1 - THRESHOLD) * noise) > 0
+    mask = np.asarray(mask | (digit.mask > 0), np.uint8)
+    x, y, w, h = digit.box
+    around = slice(max(0, y - h // 2), y + h + h // 2), slice(max(0, x - w // 2), x + w + w // 2)
+    if np.count_nonzero(mask[around]) < MIN_GROWTH * np.count_nonzero(digit.mask):
         return digit
-    longer = read_mask(local | mask, gray)
-    if longer is None or longer.parts:
-        return digit
-    return longer if digit is None or extends(longer, digit) else digit
+    longer = read_mask(mask, gray)
+    return longer if longer is not None and extends(longer, digit) else digit
 
 
 def background_subtract(gray: ImageArray, kernel: float | None) -> ImageArray:
@@ -355,15 +369,16 @@ def close_gaps(mask: Mask, gap_px: int) -> Mask:
 
 def measure(group: Group, gray: ImageArray, is_solid: bool) -> Digit | None:
     """Return the group as a digit with its contrast and score, None when no pen can have drawn it."""
+    contrast = edge_contrast(group.mask, gray)
+    if contrast < MIN_CONTRAST:
+        return None
     filled = fill_hollow(group.mask)
-    mask = group.mask if filled is None else filled
-    contrast = edge_contrast(mask, gray)
-    if contrast < MIN_CONTRAST or not is_stroke(mask):
+    mask, is_solid = (group.mask, is_solid) if filled is None else (filled, True)
+    if not is_stroke(mask):
         return None
     x, y, w, h = cv2.boundingRect(mask)
     score = group.size * contrast**2
-    is_solid = is_solid or filled is not None
-    digit = Digit(mask, (x, y, w, h), contrast, score, group.parts, group.other_ink, is_solid)
+    digit = Digit(mask, (x, y, w, h), contrast, score, group.parts, group.clutter, group.other_ink, is_solid)
     return digit._replace(score=0.1 * score) if is_sheet(digit) else digit
 
 
@@ -444,12 +459,13 @@ def fill_hollow(mask: Mask) -> Mask | None:
     x, y, w, h = cv2.boundingRect(mask)
     ink = cv2.copyMakeBorder(mask[y : y + h, x : x + w], 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - ink, connectivity=4)
+    holes = [hole for hole in range(1, count) if hole != labels[0, 0] and stats[hole, 4] > MIN_HOLLOW * w * h]
+    if not holes:
+        return None
     wall = 2 * float(cv2.distanceTransform(ink, cv2.DIST_L2, 3).max())
     filled = ink.copy()
-    for hole in range(1, count):
+    for hole in holes:
         area = int(stats[hole, 4])
-        if hole == labels[0, 0] or area < 0.03 * w * h:
-            continue
         thickness = 2 * float(cv2.distanceTransform(np.asarray(labels == hole, np.uint8), cv2.DIST_L2, 3).max())
         if area > HOLLOW_LENGTH * thickness**2 and wall < thickness:
             filled[labels == hole] = 1
@@ -506,7 +522,7 @@ def extends(longer: Digit, digit: Digit) -> bool:
     shared_x, shared_y = min(x + w, left + width) - max(x, left), min(y + h, top + height) - max(y, top)
     is_same = shared_x > 0 and shared_y > 0 and shared_x * shared_y > 0.7 * w * h and not longer.parts
     growth = max(max(longer.box[2:]) / max(w, h), np.count_nonzero(longer.mask) / np.count_nonzero(digit.mask))
-    return is_same and growth > MIN_GROWTH and longer.contrast > WEAKEST * digit.contrast
+    return is_same and growth > MIN_GROWTH and longer.contrast > MIN_CONTRAST_KEPT * digit.contrast
 
 
 def contains(box: Box, inner: Box) -> bool:
