@@ -36,7 +36,9 @@ MAX_BORDER_SHARE = 0.4  # of the image's border: a component that covers more is
 MAX_CLUTTER_RATIO = 2.0  # ink around the digit to the digit's: more is noise, texture or text
 MAX_OUTLINES = 9  # pieces and holes of one digit, specks included
 MAX_PERIMETER = 10.0  # length of all outlines to the digit's size
+MAX_THICKNESS = 0.6  # of the digit's size
 EDGE_PX = 96  # the digit's longer side when its edge is measured
+MIN_EDGE_STROKE_PX = 2.0  # a hairline is measured at a larger size
 MIN_INNER_SIZE = 0.3  # of a frame's size: the digit inside it
 THRESHOLD = 0.4  # of the way from the background to the strongest foreground
 WEAKEST = 0.3  # of the strongest foreground's strength: a weaker stroke is lost
@@ -63,6 +65,7 @@ MIN_PANEL_ASPECT = 0.4
 MIN_PANEL_FILL = 0.93  # of the smallest rectangle around it; an ellipse fills 0.79
 PANEL_RIM = 0.015  # of the panel's side: lines around it
 CORNER = 0.06  # of the shorter side: where the paper shows beside a digit that touches all sides
+MIN_SPAN = 0.97  # of the image's width and height, by a digit that touches all sides
 MIN_PANEL_DIGIT = 0.15  # of the panel's longer side
 
 
@@ -158,15 +161,16 @@ def search_cropped(image: ImageArray) -> list[Place]:
 
     Paper is added around it, in the color of the corners: elsewhere the border is as much ink as paper.
     """
-    colors = image.reshape(*image.shape[:2], -1)
-    side = max(2, round(CORNER * min(image.shape[:2])))
+    small = downscale(image, BACKGROUND_PX)
+    colors = small.reshape(*small.shape[:2], -1)
+    side = max(2, round(CORNER * min(small.shape[:2])))
     ends = slice(None, side), slice(-side, None)
     corners = np.concatenate([colors[y, x].reshape(-1, colors.shape[2]) for y in ends for x in ends])
     paper = np.median(corners, axis=0)
-    difference = np.abs(colors - paper.astype(np.float32)).max(axis=2)
+    difference = color_distance(small, paper)
     mask = np.asarray(difference > THRESHOLD * float(difference.max()), np.uint8)
     stats = cv2.connectedComponentsWithStats(mask, connectivity=8)[2]
-    if not (stats[1:, 2:4] >= 0.97 * np.array(mask.shape[::-1])).all(axis=1).any():
+    if not (stats[1:, 2:4] >= MIN_SPAN * np.array(mask.shape[::-1])).all(axis=1).any():
         return []
     pad = max(image.shape[:2]) // 4
     padded = cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=paper.tolist())
@@ -181,8 +185,7 @@ def find_panel(image: ImageArray) -> Mask | None:
     small = downscale(image, SEARCH_PX)
     colors = small.reshape(*small.shape[:2], -1)
     border = np.concatenate([colors[0], colors[-1], colors[:, 0], colors[:, -1]])
-    difference = cv2.absdiff(colors, np.broadcast_to(np.median(border, axis=0), colors.shape).astype(np.uint8))
-    difference = difference.reshape(colors.shape).max(axis=2)
+    difference = color_distance(small, np.median(border, axis=0))
     best, best_area = None, MIN_PANEL * difference.size
     for level in (4.0, THRESHOLD * float(difference.max())):
         mask = np.asarray(difference > level, np.uint8)
@@ -203,6 +206,14 @@ def find_panel(image: ImageArray) -> Mask | None:
     if not panel.any():
         return None
     return np.asarray(cv2.resize(panel, image.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def color_distance(image: ImageArray, color: npt.NDArray[np.float64]) -> ImageArray:
+    """Return each pixel's largest difference from a color [c] in any channel, uint8 [h, w]."""
+    values = (*color.tolist(), 0.0, 0.0, 0.0)[:4]
+    difference = cv2.absdiff(image, values if image.ndim == 3 else values[0])
+    channels = cv2.split(difference)
+    return np.asarray(channels[0] if len(channels) == 1 else cv2.max(cv2.max(*channels[:2]), channels[2]), np.uint8)
 
 
 def cut_panel(image: ImageArray, panel: Mask) -> ImageArray:
@@ -257,7 +268,7 @@ def best_of_backgrounds(gray: ImageArray, rival: float = 0.0) -> Digit | None:
     for kernel in BACKGROUND_KERNELS:
         is_wide_enough = kernel is None or kernel * min(gray.shape) >= MIN_KERNEL_PX
         digit = best_of_thresholds(gray, kernel, rival) if is_wide_enough else None
-        if digit is not None and (best is None or digit.score > 2 * best.score or extends(digit, best)):
+        if digit is not None and (best is None or digit.score > 2 * best.score or extends(digit, best, gray)):
             best = digit
     return best
 
@@ -272,7 +283,7 @@ def best_of_thresholds(gray: ImageArray, kernel: float | None, rival: float) -> 
         if peak - noise < MIN_CONTRAST or (peak - noise) ** 2 < hopeless:
             break
         mask = np.asarray(foreground > noise + THRESHOLD * (peak - noise), np.uint8)
-        digit = read_mask(mask, gray)
+        digit = read_mask(mask, gray, hopeless)
         if digit is not None and (best is None or digit.score > best.score):
             best = add_weak_strokes(digit, foreground, (noise, peak), gray)
         foreground[cv2.dilate(mask, np.ones((5, 5), np.uint8)) > 0] = 0
@@ -301,7 +312,7 @@ def add_weak_strokes(
     if np.count_nonzero(mask[around]) < MIN_GROWTH * np.count_nonzero(digit.mask):
         return digit
     longer = read_mask(mask, gray)
-    return longer if longer is not None and extends(longer, digit) else digit
+    return longer if longer is not None and extends(longer, digit, gray) else digit
 
 
 def background_subtract(gray: ImageArray, kernel: float | None) -> ImageArray:
@@ -328,24 +339,35 @@ def foreground_levels(foreground: ImageArray) -> tuple[float, float]:
     return float(np.searchsorted(share, 0.5)), float(np.searchsorted(share, 0.9998))
 
 
-def read_mask(mask: Mask, gray: ImageArray) -> Digit | None:
-    """Read the digit in a mask: as it is, or with its gaps closed where it is in pieces."""
+def read_mask(mask: Mask, gray: ImageArray, hopeless: float = 0.0) -> Digit | None:
+    """Read the digit in a mask: as it is, or with its gaps closed where it is in pieces.
+
+    A score below `hopeless` is not worth the time.
+    """
     best: Digit | None = None
     least_stray = np.inf
     for gap_px in GAPS_PX:
         closed = close_gaps(mask, gap_px)
         group = largest_group(closed)
         if group is None:
+            if gap_px:
+                break
             continue
         size = max(cv2.boundingRect(group.mask)[2:])
         if gap_px > MAX_GAP * size:
             break
         if group.parts and not is_apart(mask, max(round(MIN_APART * size), gap_px + gap_px // 2)):
             group = group._replace(parts=[])
+        contrast = edge_contrast(group.mask, gray)
+        is_whole = group.clutter <= MAX_STRAY
+        if is_whole and contrast**2 < max(MIN_CONTRAST**2, hopeless):
+            break
         if group.clutter <= MAX_CLUTTER_RATIO and group.clutter < 0.5 * least_stray:
-            digit = measure(group, gray, gap_px > 0)
+            digit = measure(group, contrast, gap_px > 0)
             if digit is not None:
                 best, least_stray = digit, max(group.clutter, 1e-9)
+            elif is_whole and thickness(group.mask) > MAX_THICKNESS * size:
+                break
         if least_stray <= MAX_STRAY:
             break
     return best
@@ -367,9 +389,8 @@ def close_gaps(mask: Mask, gap_px: int) -> Mask:
     return np.ascontiguousarray(closed[gap_px:-gap_px, gap_px:-gap_px])
 
 
-def measure(group: Group, gray: ImageArray, is_solid: bool) -> Digit | None:
-    """Return the group as a digit with its contrast and score, None when no pen can have drawn it."""
-    contrast = edge_contrast(group.mask, gray)
+def measure(group: Group, contrast: float, is_solid: bool) -> Digit | None:
+    """Return the group as a digit with its score, None when no pen can have drawn it."""
     if contrast < MIN_CONTRAST:
         return None
     filled = fill_hollow(group.mask)
@@ -462,16 +483,15 @@ def fill_hollow(mask: Mask) -> Mask | None:
     holes = [hole for hole in range(1, count) if hole != labels[0, 0] and stats[hole, 4] > MIN_HOLLOW * w * h]
     if not holes:
         return None
-    wall = 2 * float(cv2.distanceTransform(ink, cv2.DIST_L2, 3).max())
+    wall = thickness(ink)
     filled = ink.copy()
     for hole in holes:
         area = int(stats[hole, 4])
-        thickness = 2 * float(cv2.distanceTransform(np.asarray(labels == hole, np.uint8), cv2.DIST_L2, 3).max())
-        if area > HOLLOW_LENGTH * thickness**2 and wall < thickness:
+        width = thickness(np.asarray(labels == hole, np.uint8))
+        if area > HOLLOW_LENGTH * width**2 and wall < width:
             filled[labels == hole] = 1
-    thickness = 2 * float(cv2.distanceTransform(filled, cv2.DIST_L2, 3).max())
     area = int(np.count_nonzero(filled))
-    if area == np.count_nonzero(ink) or area < HOLLOW_LENGTH * thickness**2:
+    if area == np.count_nonzero(ink) or area < HOLLOW_LENGTH * thickness(filled) ** 2:
         return None
     result = np.zeros_like(mask)
     result[y : y + h, x : x + w] = filled[1:-1, 1:-1]
@@ -515,14 +535,17 @@ def nearby_components(stats: Stats, main: int) -> npt.NDArray[np.bool_]:
     return np.asarray(member, np.bool_)
 
 
-def extends(longer: Digit, digit: Digit) -> bool:
-    """Return whether `longer` is the same digit with more strokes."""
+def extends(longer: Digit, digit: Digit, gray: ImageArray) -> bool:
+    """Return whether `longer` is the same digit with more strokes, each as sharp as a stroke: a shadow is not."""
     x, y, w, h = digit.box
     left, top, width, height = longer.box
     shared_x, shared_y = min(x + w, left + width) - max(x, left), min(y + h, top + height) - max(y, top)
     is_same = shared_x > 0 and shared_y > 0 and shared_x * shared_y > 0.7 * w * h and not longer.parts
     growth = max(max(longer.box[2:]) / max(w, h), np.count_nonzero(longer.mask) / np.count_nonzero(digit.mask))
-    return is_same and growth > MIN_GROWTH and longer.contrast > MIN_CONTRAST_KEPT * digit.contrast
+    if not is_same or growth <= MIN_GROWTH or longer.contrast < MIN_CONTRAST_KEPT * digit.contrast:
+        return False
+    added = np.asarray(longer.mask > cv2.dilate(digit.mask, np.ones((5, 5), np.uint8)), np.uint8)
+    return not added.any() or edge_contrast(added, gray) > MIN_CONTRAST_KEPT * digit.contrast
 
 
 def contains(box: Box, inner: Box) -> bool:
@@ -539,7 +562,7 @@ def is_sheet(digit: Digit) -> bool:
 
 
 def is_stroke(mask: Mask) -> bool:
-    """Return whether a pen can have drawn the shape: at most 0.6 of its size thick, and no tangle of outlines.
+    """Return whether a pen can have drawn the shape: not too thick, and no tangle of outlines.
 
     MNIST's digits have at most 5 outlines, at most 7 times as long as the digit.
     """
@@ -547,9 +570,16 @@ def is_stroke(mask: Mask) -> bool:
     padded = cv2.copyMakeBorder(mask[y : y + h, x : x + w], 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     outlines = cv2.findContours(padded, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)[0]
     perimeter = sum(cv2.arcLength(outline, True) for outline in outlines)
-    thickness = 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
     size = max(w, h)
-    return len(outlines) <= MAX_OUTLINES and perimeter <= MAX_PERIMETER * size and thickness <= 0.6 * size
+    is_simple = len(outlines) <= MAX_OUTLINES and perimeter <= MAX_PERIMETER * size
+    return is_simple and thickness(mask) <= MAX_THICKNESS * size
+
+
+def thickness(mask: Mask) -> float:
+    """Return the width in pixels of the mask's widest part."""
+    x, y, w, h = cv2.boundingRect(mask)
+    padded = cv2.copyMakeBorder(mask[y : y + h, x : x + w], 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    return 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
 
 
 def edge_contrast(mask: Mask, gray: ImageArray) -> float:
@@ -561,7 +591,8 @@ def edge_contrast(mask: Mask, gray: ImageArray) -> float:
     x, y, w, h = cv2.boundingRect(mask)
     margin = max(5, max(w, h) // 10)
     cut = slice(max(0, y - margin), y + h + margin), slice(max(0, x - margin), x + w + margin)
-    inside, levels = downscale(255 * mask[cut], EDGE_PX) // 128, downscale(gray[cut], EDGE_PX).astype(np.float32)
+    edge_px = max(EDGE_PX, round(MIN_EDGE_STROKE_PX * max(w, h) / max(thickness(mask), 1.0)))
+    inside, levels = downscale(255 * mask[cut], edge_px) // 128, downscale(gray[cut], edge_px).astype(np.float32)
     square = np.ones((3, 3), np.uint8)
     outside = 1 - cv2.dilate(inside, square).astype(np.float32)
     weight = cv2.blur(outside, (7, 7))
