@@ -34,6 +34,8 @@ MIN_SIZE = 0.025  # of the image's longer side
 MAX_BORDER_OVERLAP = 0.8  # of the component's width and height along the image's border: more is a bar or a table
 MAX_BORDER_SHARE = 0.4  # of the image's border: a component that covers more is a table around the paper
 MAX_CLUTTER_RATIO = 2.0  # ink around the digit to the digit's: more is noise, texture or text
+MAX_OTHER_INK = 20.0  # anywhere, to the digit's: more is noise; the buttons around a canvas are less
+MAX_RULE = 0.1  # height to length of a ruled line
 MAX_OUTLINES = 9  # pieces and holes of one digit, specks included
 MAX_PERIMETER = 10.0  # length of all outlines to the digit's size
 MAX_THICKNESS = 0.6  # of the digit's size
@@ -57,7 +59,7 @@ MAX_COLUMN_OVERLAP = 0.3  # of the narrower one: more lies above each other
 MAX_ASPECT = 1.2  # width to height of two parts that may be one digit
 DOUBT = 0.25  # of the better polarity's score
 MIN_HOLLOW = 0.03  # of the digit's box: the inside of an outlined stroke
-HOLLOW_LENGTH = 5.0  # area to the square of the thickness: less is the hole of a 0
+HOLLOW_LENGTH = 4.0  # area to the square of the thickness: less is the hole of a 0
 MAX_NESTING = 2  # panels within panels: a canvas in a window
 MIN_PANEL = 0.04  # of the image's area
 MAX_PANEL = 0.95
@@ -362,7 +364,8 @@ def read_mask(mask: Mask, gray: ImageArray, hopeless: float = 0.0) -> Digit | No
         is_whole = group.clutter <= MAX_STRAY
         if is_whole and contrast**2 < max(MIN_CONTRAST**2, hopeless):
             break
-        if group.clutter <= MAX_CLUTTER_RATIO and group.clutter < 0.5 * least_stray:
+        is_alone = group.clutter <= MAX_CLUTTER_RATIO and group.other_ink <= MAX_OTHER_INK
+        if is_alone and group.clutter < 0.5 * least_stray:
             digit = measure(group, contrast, gap_px > 0)
             if digit is not None:
                 best, least_stray = digit, max(group.clutter, 1e-9)
@@ -410,12 +413,13 @@ def largest_group(mask: Mask) -> Group | None:
     border = border_share(labels, count)
     overlap = border * (2 * sum(mask.shape) - 4) / stats[:, 2:4].sum(axis=1)  # 1 for a strip along the border
     size = stats[:, 2:4].max(axis=1) / max(mask.shape) * np.where(overlap < MAX_BORDER_OVERLAP, 1 - overlap, 0)
+    is_crossing = (stats[:, 2] == mask.shape[1]) | (stats[:, 3] == mask.shape[0])  # ruled lines, border to border
+    size[is_crossing & (stats[:, 2:4].min(axis=1) < MAX_RULE * stats[:, 2:4].max(axis=1))] = 0
     size[0] = 0
     outermost = int(size.argmax())
     if size[outermost] < MIN_SIZE or border[outermost] > MAX_BORDER_SHARE:
         return None
     main, inside = inner_component(labels, stats, outermost)
-    is_crossing = (stats[:, 2] == mask.shape[1]) | (stats[:, 3] == mask.shape[0])  # ruled lines, border to border
     is_free = (border < 0.05) & ~is_crossing
     member = nearby_components(stats, main) & is_free
     member[outermost] = False
