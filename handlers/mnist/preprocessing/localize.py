@@ -68,6 +68,7 @@ MIN_PANEL_FILL = 0.93  # of the smallest rectangle around it; an ellipse fills 0
 PANEL_RIM = 0.015  # of the panel's side: lines around it
 CORNER = 0.06  # of the shorter side: where the paper shows beside a digit that touches all sides
 MIN_SPAN = 0.97  # of the image's width and height, by a digit that touches all sides
+MAX_SIDE_COVERED = 0.9  # of a second side of the image
 MIN_PANEL_DIGIT = 0.15  # of the panel's longer side
 
 
@@ -171,12 +172,19 @@ def search_cropped(image: ImageArray) -> list[Place]:
     paper = np.median(corners, axis=0)
     difference = color_distance(small, paper)
     mask = np.asarray(difference > THRESHOLD * float(difference.max()), np.uint8)
-    stats = cv2.connectedComponentsWithStats(mask, connectivity=8)[2]
-    if not (stats[1:, 2:4] >= MIN_SPAN * np.array(mask.shape[::-1])).all(axis=1).any():
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    spanning = 1 + np.flatnonzero((stats[1:, 2:4] >= MIN_SPAN * np.array(mask.shape[::-1])).all(axis=1))
+    if not len(spanning):
+        return []
+    drawing = labels == spanning[0]
+    covered = [side.mean() for side in (drawing[0], drawing[-1], drawing[:, 0], drawing[:, -1])]
+    if sorted(covered)[-2] > MAX_SIDE_COVERED:  # the bars of a window
         return []
     pad = max(image.shape[:2]) // 4
     padded = cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=paper.tolist())
-    return [place._replace(x=-pad, y=-pad) for place in search(np.asarray(padded, np.uint8))]
+    spans = MIN_SPAN * np.array(image.shape[1::-1]) - 2
+    places = search(np.asarray(padded, np.uint8))
+    return [place._replace(x=-pad, y=-pad) for place in places if (place.digit.box[2:] >= spans).all()]
 
 
 def find_panel(image: ImageArray) -> Mask | None:
