@@ -123,7 +123,7 @@ def check_header(image: Image.Image, data: bytes) -> None:
 
 def is_single_scan(image: JpegImageFile, data: bytes) -> bool:
     """Return whether no second scan follows the first, at whose data Pillow stopped reading the header."""
-    start = image.fp.tell()
+    start = image.fp.tell() if image.fp else 0
     return data.find(b"\xff\xda", start, data.find(b"\xff\xd9", start)) < 0
 
 
@@ -131,7 +131,8 @@ def decode_and_downscale(image: Image.Image) -> ImageArray:
     """Decode the pixels of an opened image, turn them upright, downscale them, remove alpha and unused color."""
     if isinstance(image, JpegImageFile):
         scale = max(image.size) / WORKING_SIDE_PX
-        image.draft(None, (int(image.width / scale) or 1, int(image.height / scale) or 1))  # libjpeg decodes at 1/2, 1/4 or 1/8
+        size = int(image.width / scale) or 1, int(image.height / scale) or 1
+        image.draft(None, size)  # libjpeg decodes at 1/2, 1/4 or 1/8
     ImageOps.exif_transpose(image, in_place=True)  # in place, and no conversion to the same mode below: both would copy
     if image.mode[0] in "IF":
         return downscale(to_uint8(np.asarray(image)), WORKING_SIDE_PX)

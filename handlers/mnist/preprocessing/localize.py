@@ -7,6 +7,7 @@ gaps (grain, streaks, dashes), they are closed step by step until the group is o
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import cv2
@@ -200,7 +201,7 @@ def find_panel(image: ImageArray) -> Mask | None:
     for level in (4.0, THRESHOLD * float(difference.max())):
         mask = np.asarray(difference > level, np.uint8)
         for outline in cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
-            x, y, w, h = cv2.boundingRect(outline)
+            w, h = cv2.boundingRect(outline)[2:]
             if w * h <= best_area or not MIN_PANEL_ASPECT * w < h < w / MIN_PANEL_ASPECT:
                 continue
             if w * h > MAX_PANEL * difference.size:
@@ -300,9 +301,7 @@ def best_of_thresholds(gray: ImageArray, kernel: float | None, rival: float) -> 
     return best
 
 
-def add_weak_strokes(
-    digit: Digit, foreground: ImageArray, levels: tuple[float, float], gray: ImageArray
-) -> Digit:
+def add_weak_strokes(digit: Digit, foreground: ImageArray, levels: tuple[float, float], gray: ImageArray) -> Digit:
     """Return the digit with its weak strokes: cut at a threshold that follows the strongest foreground nearby.
 
     levels: `foreground_levels`. Where the ink is even, all that is weak is a ruled line, a shadow or a stain.
@@ -478,7 +477,7 @@ def find_number(stats: Stats, member: npt.NDArray[np.bool_], other: npt.NDArray[
     heights = [bottom - top for _, _, top, bottom in boxes]
     is_line = all(
         min(one[3], next_one[3]) - max(one[2], next_one[2]) >= 0.5 * min(heights)
-        for one, next_one in zip(boxes, boxes[1:], strict=False)
+        for one, next_one in itertools.pairwise(boxes)
     )
     is_number = len(columns) > 1 and min(heights) >= MIN_COLUMN * max(heights) and is_line
     return [part for part, _ in columns] if is_number else []
@@ -516,9 +515,7 @@ def border_share(labels: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.fl
     return np.bincount(border, minlength=count)[:count] / len(border)
 
 
-def inner_component(
-    labels: npt.NDArray[np.int32], stats: Stats, outer: int
-) -> tuple[int, npt.NDArray[np.bool_]]:
+def inner_component(labels: npt.NDArray[np.int32], stats: Stats, outer: int) -> tuple[int, npt.NDArray[np.bool_]]:
     """Return the large component inside the holes of `outer`, else `outer` itself, and which components are inside.
 
     No digit encloses another stroke, so an `outer` that does is a frame, unless it is the outline of a hollow digit.
@@ -531,7 +528,8 @@ def inner_component(
     inside[np.unique(cut[(filled > 0) & (cut > 0)])] = True
     inside[outer] = False
     size = stats[:, 2:4].max(axis=1) * inside
-    if size.max() <= MIN_INNER_SIZE * max(w, h) or fill_hollow(np.asarray((filled > 0) & (cut > 0), np.uint8)) is not None:
+    is_empty = size.max() <= MIN_INNER_SIZE * max(w, h)
+    if is_empty or fill_hollow(np.asarray((filled > 0) & (cut > 0), np.uint8)) is not None:
         return outer, inside
     return int(size.argmax()), inside
 

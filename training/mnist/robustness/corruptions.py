@@ -344,7 +344,8 @@ def phone_app(write: Writer, rng: Rng) -> bytes:
     accent = [(33, 150, 243), (100, 50, 180), (230, 80, 80), (40, 40, 50)][rng.integers(4)]
     header = round(rng.uniform(0.06, 0.1) * h)
     page[:header] = accent
-    cv2.putText(page, "Draw a digit", (w // 20, header * 2 // 3), 0, w / 900, (255, 255, 255), max(1, w // 300), cv2.LINE_AA)
+    white = (255, 255, 255)
+    cv2.putText(page, "Draw a digit", (w // 20, header * 2 // 3), 0, w / 900, white, max(1, w // 300), cv2.LINE_AA)
     margin, side = round(0.05 * w), round(0.9 * w)
     top = header + round(rng.uniform(0.02, 0.15) * h)
     white_canvas = not dark or rng.random() < 0.5
@@ -362,7 +363,7 @@ def phone_app(write: Writer, rng: Rng) -> bytes:
         corner = (left + round(0.8 * side / count), min(h - 2, below + round(0.06 * h)))
         colour = [(76, 175, 80), (240, 65, 55), accent][i]
         cv2.rectangle(page, (left, below), corner, colour, -1)
-        cv2.putText(page, ["Read", "Clear", "Save"][i], (left + 8, below + round(0.04 * h)), 0, w / 1100, (255, 255, 255))
+        cv2.putText(page, ["Read", "Clear", "Save"][i], (left + 8, below + round(0.04 * h)), 0, w / 1100, white)
     return encode_image(page)
 
 
