@@ -35,8 +35,8 @@ MIN_SIZE = 0.025  # of the image's longer side
 MAX_BORDER_OVERLAP = 0.8  # of the component's width and height along the image's border: more is a bar or a table
 MAX_BORDER_SHARE = 0.4  # of the image's border: a component that covers more is a table around the paper
 MAX_CLUTTER_RATIO = 2.0  # ink around the digit to the digit's: more is noise, texture or text
-MAX_OTHER_INK = 20.0  # anywhere, to the digit's: more is noise; the buttons around a canvas are less
-MAX_RULE = 0.1  # height to length of a ruled line
+MAX_OTHER_INK = 8.0  # anywhere, to the digit's: more is noise; the buttons around a canvas are less
+MAX_RULE = 0.1  # height to length of a ruled line, which ends at the border
 MAX_OUTLINES = 9  # pieces and holes of one digit, specks included
 MAX_PERIMETER = 10.0  # length of all outlines to the digit's size
 MAX_THICKNESS = 0.6  # of the digit's size
@@ -421,7 +421,7 @@ def largest_group(mask: Mask) -> Group | None:
     overlap = border * (2 * sum(mask.shape) - 4) / stats[:, 2:4].sum(axis=1)  # 1 for a strip along the border
     size = stats[:, 2:4].max(axis=1) / max(mask.shape) * np.where(overlap < MAX_BORDER_OVERLAP, 1 - overlap, 0)
     is_crossing = (stats[:, 2] == mask.shape[1]) | (stats[:, 3] == mask.shape[0])  # ruled lines, border to border
-    size[is_crossing & (stats[:, 2:4].min(axis=1) < MAX_RULE * stats[:, 2:4].max(axis=1))] = 0
+    size[(border > 0) & (stats[:, 2:4].min(axis=1) < MAX_RULE * stats[:, 2:4].max(axis=1))] = 0
     size[0] = 0
     outermost = int(size.argmax())
     if size[outermost] < MIN_SIZE or border[outermost] > MAX_BORDER_SHARE:
