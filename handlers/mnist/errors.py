@@ -14,3 +14,12 @@ class NoDigitError(ClientError):
         self, message: str = "no digit found in the image; send one digit that stands out from its background"
     ) -> None:
         super().__init__(message)
+
+
+class SeveralDigitsError(ClientError):
+    """The image holds a number of several digits; the model reads one."""
+
+    outcome = "several_digits"
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"the image holds {count} digits; send one digit")

@@ -17,12 +17,14 @@ FOREGROUND = 0.5  # pixels with more coverage belong to the digit
 ROUGHNESS_PX = 48  # the longer side at which the background's roughness is measured
 MIN_BACKGROUND = 0.2  # of the digit's surroundings
 MAX_ROUGHNESS = 0.18  # of the difference between background and foreground: more is not paper but part of a scene
+STRENGTH = (0.3, 1.5)  # of the ink's mean strength
 
 
-def ink_coverage(image: ImageArray, mask: Mask) -> Coverage:
+def ink_coverage(image: ImageArray, mask: Mask, is_solid: bool) -> Coverage:
     """Return the digit's coverage [h, w], cropped to the digit with a margin.
 
     Background and foreground have one color each; a pixel's coverage is its projection on the line between them.
+    Where `is_solid`, the whole mask is covered, also the gaps in its ink.
     Raises NoDigitError when the background is too rough or no pixel is covered.
     """
     x, y, w, h = cv2.boundingRect(mask)
@@ -39,7 +41,10 @@ def ink_coverage(image: ImageArray, mask: Mask) -> Coverage:
     if background_roughness(difference, near) > MAX_ROUGHNESS * float(np.linalg.norm(ink)):
         raise NoDigitError
     projection = difference @ ink / max(float(ink @ ink), 1e-9)
+    projection /= local_strength(projection, inside)
     coverage = np.where(near > 0, np.clip(projection, 0, 1), 0).astype(np.float32)
+    if is_solid:
+        coverage = np.maximum(coverage, cv2.blur(mask.astype(np.float32), (3, 3)))
     if coverage.max() <= FOREGROUND:
         raise NoDigitError
     return coverage
@@ -56,6 +61,15 @@ def local_background(colors: ImageArray, near: Mask) -> Colors:
     weight = cv2.blur(free, (kernel, kernel))[..., None]
     overall = (colors * free[..., None]).sum((0, 1)) / max(float(free.sum()), 1.0)
     return np.where(weight > 1e-3, total / np.maximum(weight, 1e-3), overall).astype(np.float32)
+
+
+def local_strength(projection: Coverage, inside: npt.NDArray[np.bool_]) -> Coverage:
+    """Return how strong the ink is around each pixel, [h, w], 1 on average: pens run dry and light is uneven."""
+    size = max(inside.shape) // 4 | 1
+    weight = cv2.blur(inside.astype(np.float32), (size, size))
+    total = cv2.blur(np.where(inside, projection, 0).astype(np.float32), (size, size))
+    strength = np.where(weight > 1e-3, total / np.maximum(weight, 1e-3), 1)
+    return np.clip(strength, *STRENGTH).astype(np.float32)
 
 
 def background_roughness(difference: Colors, near: Mask) -> float:

@@ -23,14 +23,20 @@ ImageArray = npt.NDArray[np.uint8]  # [h, w] gray or [h, w, 3] RGB, 0 to 255
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 ACCEPTED = "send PNG, JPEG, GIF, BMP, WebP or TIFF"
 MAX_SIDE_PX = 4096
+# A JPEG in one scan is decoded at 1/8 of its size, line by line, so only time limits it: 50 megapixels take 60 ms.
+# One in several scans (progressive) is kept in memory as a whole.
+MAX_JPEG_MEGAPIXELS = 70
+HEIF_BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"mif1": "HEIC"}
 # `check_header` is stricter and names the size. This limit is for memory that Pillow allocates while it opens a file
 # (for example for a GIF frame that must be cleared): Pillow warns above it and refuses above twice as many pixels.
 Image.MAX_IMAGE_PIXELS = MAX_SIDE_PX**2
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 WORKING_SIDE_PX = 1000  # a larger image says no more about a digit
 MAX_JPEG_SCANS = 24  # progressive files have about 10; each scan costs a pass over all pixels
+JPEG_START = b"\xff\xd8\xff"
 GRAYSCALE_PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 GRAYSCALE_8_BIT = b"\x08\0\0\0\0"  # depth 8, color type gray, deflate, no filter method, not interlaced
+ORIENTATION = 0x0112  # in EXIF; above 4, width and height are exchanged
 PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
@@ -40,6 +46,13 @@ def decode_image(data: bytes) -> ImageArray:
         raise ClientError(f"the image is empty (0 bytes); {ACCEPTED}")
     small = decode_small_grayscale_png(data)
     return decode_with_pillow(data) if small is None else small
+
+
+def upright_size(data: bytes) -> tuple[int, int]:
+    """Return the width and height of an image file that can be decoded, its EXIF orientation followed."""
+    with open_image(data) as image:
+        is_turned = image.getexif().get(ORIENTATION, 1) > 4
+        return image.size[::-1] if is_turned else image.size
 
 
 def decode_small_grayscale_png(data: bytes) -> ImageArray | None:
@@ -66,12 +79,15 @@ def decode_small_grayscale_png(data: bytes) -> ImageArray | None:
 def decode_with_pillow(data: bytes) -> ImageArray:
     """Decode any file in one of FORMATS. Raises ClientError."""
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with open_image(data) as image:
             check_header(image, data)
             return decode_and_downscale(image)
     except ClientError:
         raise
     except UnidentifiedImageError:
+        heif = HEIF_BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else None
+        if heif:
+            raise ClientError(f"the image is in the format {heif}; convert it to JPEG") from None
         raise ClientError(f"the {len(data)} bytes are not an image in a known format; {ACCEPTED}") from None
     except (MemoryError, Image.DecompressionBombError):
         raise ClientError(too_large("too many")) from None
@@ -80,24 +96,43 @@ def decode_with_pillow(data: bytes) -> ImageArray:
         raise ClientError(f"the image is {state} and cannot be decoded; send the whole file") from None
 
 
+def open_image(data: bytes) -> Image.Image:
+    """Open an image file without decoding its pixels. Raises UnidentifiedImageError and more."""
+    if data.startswith(JPEG_START):  # also the first of several: format "MPO"; allocates nothing by the size it claims
+        return JpegImageFile(io.BytesIO(data))
+    return Image.open(io.BytesIO(data), formats=FORMATS)
+
+
 def too_large(size: str) -> str:
     return f"the image has {size} pixels; at most {MAX_SIDE_PX}×{MAX_SIDE_PX} are accepted"
 
 
 def check_header(image: Image.Image, data: bytes) -> None:
     """Raise ClientError, before any pixel is decoded, for an image that would cost too much to decode."""
-    width, height = image.size
-    if max(width, height) > MAX_SIDE_PX:
-        raise ClientError(too_large(f"{width}×{height}"))
-    if isinstance(image, JpegImageFile) and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
-        raise ClientError(f"the JPEG image has more than {MAX_JPEG_SCANS} scans; save it as a baseline JPEG")
+    size = f"{image.width}×{image.height}"
+    if isinstance(image, JpegImageFile):
+        if data.count(b"\xff\xda") > MAX_JPEG_SCANS:
+            raise ClientError(f"the JPEG image has more than {MAX_JPEG_SCANS} scans; save it as a baseline JPEG")
+        if is_single_scan(image, data):
+            if image.width * image.height > MAX_JPEG_MEGAPIXELS * 1e6:
+                raise ClientError(f"the image has {size} pixels; at most {MAX_JPEG_MEGAPIXELS} megapixels are accepted")
+            return
+    if max(image.size) > MAX_SIDE_PX:
+        raise ClientError(too_large(size))
+
+
+def is_single_scan(image: JpegImageFile, data: bytes) -> bool:
+    """Return whether no second scan follows the first, at whose data Pillow stopped reading the header."""
+    start = image.fp.tell() if image.fp else 0
+    return data.find(b"\xff\xda", start, data.find(b"\xff\xd9", start)) < 0
 
 
 def decode_and_downscale(image: Image.Image) -> ImageArray:
     """Decode the pixels of an opened image, turn them upright, downscale them, remove alpha and unused color."""
-    if isinstance(image, JpegImageFile):  # also the first of several: format "MPO"
+    if isinstance(image, JpegImageFile):
         scale = max(image.size) / WORKING_SIDE_PX
-        image.draft(None, (int(image.width / scale), int(image.height / scale)))  # libjpeg decodes at 1/2, 1/4 or 1/8
+        size = int(image.width / scale) or 1, int(image.height / scale) or 1
+        image.draft(None, size)  # libjpeg decodes at 1/2, 1/4 or 1/8
     ImageOps.exif_transpose(image, in_place=True)  # in place, and no conversion to the same mode below: both would copy
     if image.mode[0] in "IF":
         return downscale(to_uint8(np.asarray(image)), WORKING_SIDE_PX)

@@ -1,11 +1,13 @@
 """Locate the digit in an image: choose its polarity and its connected components, and leave out paper and shadows.
 
 The digit is searched for at two polarities. At each, the image is reduced to one gray channel, the background is
-subtracted, the rest is cut at a threshold, and the best group of connected components is chosen.
+subtracted, the rest is cut at a threshold, and the best group of connected components is chosen. Where the ink has
+gaps (grain, streaks, dashes), they are closed step by step until the group is one that a pen can have drawn.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import cv2
@@ -27,25 +29,84 @@ BACKGROUND_PX = 128  # the longer side at which the background is estimated
 BACKGROUND_KERNELS = (None, 0.2)
 MIN_KERNEL_PX = 16
 MAX_PEAKS = 2
+HOPELESS = 0.1  # of the best score: what cannot reach it is not searched
 MIN_CONTRAST = 6.0  # gray levels across the edge of a stroke
 MIN_SIZE = 0.025  # of the image's longer side
 MAX_BORDER_OVERLAP = 0.8  # of the component's width and height along the image's border: more is a bar or a table
 MAX_BORDER_SHARE = 0.4  # of the image's border: a component that covers more is a table around the paper
-MAX_CLUTTER_RATIO = 2.0  # other components' area to the digit's: more is noise, texture or text
+MAX_CLUTTER_RATIO = 2.0  # ink around the digit to the digit's: more is noise, texture or text
+MAX_OTHER_INK = 8.0  # anywhere, to the digit's: more is noise; the buttons around a canvas are less
+MAX_RULE = 0.1  # height to length of a ruled line, which ends at the border
 MAX_OUTLINES = 9  # pieces and holes of one digit, specks included
 MAX_PERIMETER = 10.0  # length of all outlines to the digit's size
+MAX_THICKNESS = 0.6  # of the digit's size
 EDGE_PX = 96  # the digit's longer side when its edge is measured
+MIN_EDGE_STROKE_PX = 2.0  # a hairline is measured at a larger size
 MIN_INNER_SIZE = 0.3  # of a frame's size: the digit inside it
 THRESHOLD = 0.4  # of the way from the background to the strongest foreground
+WEAKEST = 0.3  # of the strongest foreground's strength: a weaker stroke is lost
+WEAK_REACH = 0.1  # of the longer side: over which the ink's strength changes
+MAX_EVEN = 0.75  # of the strongest foreground: the weaker parts of an even stroke are stronger
+MIN_CONTRAST_KEPT = 0.4  # by a digit's weak strokes
+MIN_GROWTH = 1.15  # of the digit, by its weak strokes
+GAPS_PX = (0, 3, 5, 9, 15)  # kernels that close the gaps of grainy, streaky and dashed strokes
+MAX_GAP = 0.12  # of the digit's size: wider gaps part two strokes
+MIN_APART = 0.04  # of the number's size: narrower gaps part the strokes of one digit
+MAX_STRAY = 0.25  # ink around the digit to the digit's own: more means that the digit is in pieces
+MIN_PART = 0.2  # of the number's size: smaller is a piece of a digit or a speck
+MIN_IN_LINE = 0.8  # of the ink: digits stand in a line, pieces of a digit do not
+MIN_COLUMN = 0.75  # of the number's height: a lower part is a piece of a digit
+MAX_COLUMN_OVERLAP = 0.3  # of the narrower one: more lies above each other
+MAX_ASPECT = 1.2  # width to height of two parts that may be one digit
+DOUBT = 0.25  # of the better polarity's score
+MIN_HOLLOW = 0.03  # of the digit's box: the inside of an outlined stroke
+HOLLOW_LENGTH = 4.0  # area to the square of the thickness: less is the hole of a 0
+MAX_NESTING = 2  # panels within panels: a canvas in a window
+MIN_PANEL = 0.04  # of the image's area
+MAX_PANEL = 0.95
+MIN_PANEL_ASPECT = 0.4
+MIN_PANEL_FILL = 0.93  # of the smallest rectangle around it; an ellipse fills 0.79
+PANEL_RIM = 0.015  # of the panel's side: lines around it
+CORNER = 0.06  # of the shorter side: where the paper shows beside a digit that touches all sides
+MIN_SPAN = 0.97  # of the image's width and height, by a digit that touches all sides
+MAX_SIDE_COVERED = 0.9  # of a second side of the image
+MIN_PANEL_DIGIT = 0.15  # of the panel's longer side
 
 
 class Digit(NamedTuple):
-    """A candidate: its mask [h, w], its bounding box, the gray levels across its edge, and its score."""
+    """A candidate: its mask [h, w], its bounding box, the gray levels across its edge, and its score.
+
+    `parts` are the masks of the digits that it consists of if it is a number: two or more, or none. `clutter` is the
+    area of other ink around it, and `other_ink` that of all other ink, to its own area.
+    """
 
     mask: Mask
     box: Box
     contrast: float
     score: float
+    parts: list[Mask]
+    clutter: float
+    other_ink: float
+    is_solid: bool  # the mask has gaps closed or outlines filled that the image has not
+
+
+class Place(NamedTuple):
+    """A digit in a part of the image, and that part's corner in the image."""
+
+    image: ImageArray
+    digit: Digit
+    x: int
+    y: int
+
+
+class Group(NamedTuple):
+    """Components that may be one digit: their mask, and other ink in the digit's own area."""
+
+    mask: Mask
+    size: float  # of the image's longer side, less what lies along the border
+    clutter: float  # around the digit: text, texture, noise
+    other_ink: float  # anywhere
+    parts: list[Mask]
 
 
 def upscale_small(image: ImageArray) -> ImageArray:
@@ -56,14 +117,125 @@ def upscale_small(image: ImageArray) -> ImageArray:
     return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def locate_digit(image: ImageArray) -> Mask:
-    """Return the mask [h, w] of the most plausible digit. Raises NoDigitError when there is none."""
-    h, w = image.shape[:2]
-    gray = project_to_ink_axis(downscale(image, SEARCH_PX))
-    digit = resolve_polarity(best_of_backgrounds(~gray), best_of_backgrounds(gray))
-    if digit is None:
+def locate_digit(image: ImageArray) -> list[Place]:
+    """Return the most plausible digit and where it is: on a panel of the image, or anywhere in it.
+
+    In doubt (either polarity, one digit or two), the other reading follows. Raises NoDigitError when there is none.
+    """
+    places = search_panels(image, MAX_NESTING) or search_cropped(image) or search(image)
+    if not places:
         raise NoDigitError
-    return np.asarray(cv2.resize(digit.mask, (w, h), interpolation=cv2.INTER_NEAREST), np.uint8)
+    return places
+
+
+def search_panels(image: ImageArray, nesting: int) -> list[Place]:
+    """Return the digit on the largest panel in the image (a plot, a canvas, a sheet), nothing without such a panel."""
+    panel = find_panel(image)
+    if panel is None:
+        return []
+    left, top, width, height = cv2.boundingRect(panel)
+    inside = cut_panel(image, panel)
+    places = (search_panels(inside, nesting - 1) if nesting > 1 else []) or search(inside)
+    large = [place for place in places if max(place.digit.box[2:]) >= MIN_PANEL_DIGIT * max(width, height)]
+    return [place._replace(x=place.x + left, y=place.y + top) for place in large]
+
+
+def search(image: ImageArray) -> list[Place]:
+    """Return the digit of the more plausible polarity, and the other reading in doubt."""
+    gray = project_to_ink_axis(downscale(image, SEARCH_PX))
+    dark = best_of_backgrounds(~gray)
+    digits = resolve_polarity(dark, best_of_backgrounds(gray, 0.0 if dark is None else dark.score))
+    size = image.shape[1::-1]
+    places = []
+    for digit in digits:
+        mask, *parts = (
+            np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+            for mask in (digit.mask, *digit.parts)
+        )
+        x, y, w, h = cv2.boundingRect(mask)
+        place = Place(image, digit._replace(mask=mask, box=(x, y, w, h), parts=parts), 0, 0)
+        places.append(place)
+        if len(parts) == 2 and w < MAX_ASPECT * h:  # or the halves of a digit in two strokes
+            places.append(place._replace(digit=place.digit._replace(parts=[])))
+    return places
+
+
+def search_cropped(image: ImageArray) -> list[Place]:
+    """Return a digit that touches all four sides of the image, nothing where nothing does.
+
+    Paper is added around it, in the color of the corners: elsewhere the border is as much ink as paper.
+    """
+    small = downscale(image, BACKGROUND_PX)
+    colors = small.reshape(*small.shape[:2], -1)
+    side = max(2, round(CORNER * min(small.shape[:2])))
+    ends = slice(None, side), slice(-side, None)
+    corners = np.concatenate([colors[y, x].reshape(-1, colors.shape[2]) for y in ends for x in ends])
+    paper = np.median(corners, axis=0)
+    difference = color_distance(small, paper)
+    mask = np.asarray(difference > THRESHOLD * float(difference.max()), np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    spanning = 1 + np.flatnonzero((stats[1:, 2:4] >= MIN_SPAN * np.array(mask.shape[::-1])).all(axis=1))
+    if not len(spanning):
+        return []
+    drawing = labels == spanning[0]
+    covered = [side.mean() for side in (drawing[0], drawing[-1], drawing[:, 0], drawing[:, -1])]
+    if sorted(covered)[-2] > MAX_SIDE_COVERED:  # the bars of a window
+        return []
+    pad = max(image.shape[:2]) // 4
+    padded = cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=paper.tolist())
+    spans = MIN_SPAN * np.array(image.shape[1::-1]) - 2
+    places = search(np.asarray(padded, np.uint8))
+    return [place._replace(x=-pad, y=-pad) for place in places if (place.digit.box[2:] >= spans).all()]
+
+
+def find_panel(image: ImageArray) -> Mask | None:
+    """Return the largest upright or turned rectangle whose color or outline stands out: its mask [h, w], with margin.
+
+    Rectangles as slim as a 1 do not count.
+    """
+    small = downscale(image, SEARCH_PX)
+    colors = small.reshape(*small.shape[:2], -1)
+    border = np.concatenate([colors[0], colors[-1], colors[:, 0], colors[:, -1]])
+    difference = color_distance(small, np.median(border, axis=0))
+    best, best_area = None, MIN_PANEL * difference.size
+    for level in (4.0, THRESHOLD * float(difference.max())):
+        mask = np.asarray(difference > level, np.uint8)
+        for outline in cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
+            w, h = cv2.boundingRect(outline)[2:]
+            if w * h <= best_area or not MIN_PANEL_ASPECT * w < h < w / MIN_PANEL_ASPECT:
+                continue
+            if w * h > MAX_PANEL * difference.size:
+                continue
+            area, (_, sides, _) = cv2.contourArea(outline), cv2.minAreaRect(outline)
+            if area > best_area and area > MIN_PANEL_FILL * sides[0] * sides[1]:
+                best, best_area = outline, area
+    if best is None:
+        return None
+    panel = cv2.drawContours(np.zeros(difference.shape, np.uint8), [best], -1, 1, cv2.FILLED)
+    rim = 2 * max(2, round(PANEL_RIM * best_area**0.5)) + 1
+    panel = cv2.erode(panel, np.ones((rim, rim), np.uint8), borderValue=0)
+    if not panel.any():
+        return None
+    return np.asarray(cv2.resize(panel, image.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def color_distance(image: ImageArray, color: npt.NDArray[np.float64]) -> ImageArray:
+    """Return each pixel's largest difference from a color [c] in any channel, uint8 [h, w]."""
+    values = (*color.tolist(), 0.0, 0.0, 0.0)[:4]
+    difference = cv2.absdiff(image, values if image.ndim == 3 else values[0])
+    channels = cv2.split(difference)
+    return np.asarray(channels[0] if len(channels) == 1 else cv2.max(cv2.max(*channels[:2]), channels[2]), np.uint8)
+
+
+def cut_panel(image: ImageArray, panel: Mask) -> ImageArray:
+    """Cut the panel out of the image; the corners outside a turned one take its color."""
+    x, y, w, h = cv2.boundingRect(panel)
+    inside = image[y : y + h, x : x + w].copy()
+    outside = panel[y : y + h, x : x + w] == 0
+    if outside.any():
+        rim = (cv2.erode(panel, np.ones((5, 5), np.uint8), borderValue=0) < panel)[y : y + h, x : x + w]
+        inside[outside] = np.median(inside[rim], axis=0)
+    return inside
 
 
 def project_to_ink_axis(image: ImageArray) -> ImageArray:
@@ -83,43 +255,73 @@ def project_to_ink_axis(image: ImageArray) -> ImageArray:
     return np.asarray(cv2.transform(image, np.array([[*axis, offset]])), np.uint8)
 
 
-def resolve_polarity(dark: Digit | None, bright: Digit | None) -> Digit | None:
-    """Choose the better polarity, but never the background inside a digit: the hole of a 0, the bays of a 3."""
+def resolve_polarity(dark: Digit | None, bright: Digit | None) -> list[Digit]:
+    """Return the better polarity, but never the background inside a digit: the hole of a 0, the bays of a 3.
+
+    The other one follows when it is nearly as good.
+    """
     if dark is None or bright is None:
-        return dark or bright
+        return [digit for digit in (dark, bright) if digit is not None]
     better, other = (dark, bright) if dark.score >= bright.score else (bright, dark)
     is_hole = contains(other.box, better.box) and other.contrast > 0.4 * better.contrast
-    return other if is_hole and not is_sheet(other) else better
+    if is_hole and not is_sheet(other):
+        return [other]
+    return [better, other] if other.score > DOUBT * better.score and not is_sheet(other) else [better]
 
 
-def best_of_backgrounds(gray: ImageArray) -> Digit | None:
-    """Find the best bright digit over all background estimates.
+def best_of_backgrounds(gray: ImageArray, rival: float = 0.0) -> Digit | None:
+    """Find the best bright digit over all background estimates; `rival` is the score of the other polarity's.
 
-    A small kernel follows uneven light better but may hollow out a stroke, so its digit must be clearly better.
+    A small kernel follows uneven light better but may hollow out a stroke, so its digit must be clearly better, or the
+    same with strokes that the light hid.
     """
     best: Digit | None = None
     for kernel in BACKGROUND_KERNELS:
         is_wide_enough = kernel is None or kernel * min(gray.shape) >= MIN_KERNEL_PX
-        digit = best_of_thresholds(gray, kernel) if is_wide_enough else None
-        if digit is not None and (best is None or digit.score > 2 * best.score):
+        digit = best_of_thresholds(gray, kernel, rival) if is_wide_enough else None
+        if digit is not None and (best is None or digit.score > 2 * best.score or extends(digit, best, gray)):
             best = digit
     return best
 
 
-def best_of_thresholds(gray: ImageArray, kernel: float | None) -> Digit | None:
+def best_of_thresholds(gray: ImageArray, kernel: float | None, rival: float) -> Digit | None:
     """Find the best bright digit: first among the brightest foreground, then among the rest."""
     foreground = background_subtract(gray, kernel)
     best: Digit | None = None
     for _ in range(MAX_PEAKS):
         noise, peak = foreground_levels(foreground)
-        if peak - noise < MIN_CONTRAST:
+        hopeless = HOPELESS * max(rival, 0.0 if best is None else best.score)  # no edge is higher than the peak
+        if peak - noise < MIN_CONTRAST or (peak - noise) ** 2 < hopeless:
             break
         mask = np.asarray(foreground > noise + THRESHOLD * (peak - noise), np.uint8)
-        digit = best_group(mask, gray)
+        digit = read_mask(mask, gray, hopeless)
         if digit is not None and (best is None or digit.score > best.score):
-            best = digit
+            best = add_weak_strokes(digit, foreground, (noise, peak), gray)
         foreground[cv2.dilate(mask, np.ones((5, 5), np.uint8)) > 0] = 0
     return best
+
+
+def add_weak_strokes(digit: Digit, foreground: ImageArray, levels: tuple[float, float], gray: ImageArray) -> Digit:
+    """Return the digit with its weak strokes: cut at a threshold that follows the strongest foreground nearby.
+
+    levels: `foreground_levels`. Where the ink is even, all that is weak is a ruled line, a shadow or a stain.
+    """
+    noise, peak = levels
+    core = cv2.erode(digit.mask, np.ones((3, 3), np.uint8))
+    core = core if np.count_nonzero(core) > 0.2 * np.count_nonzero(digit.mask) else digit.mask
+    if np.percentile(foreground[core > 0], 15) > noise + MAX_EVEN * (peak - noise):
+        return digit
+    side = max(3, round(WEAK_REACH * max(gray.shape))) | 1
+    nearby = cv2.blur(cv2.dilate(foreground, np.ones((side, side), np.uint8)), (side, side))
+    weak = cv2.max(nearby, np.full_like(nearby, noise + WEAKEST * (peak - noise)))
+    mask = cv2.addWeighted(foreground, 1, weak, -THRESHOLD, -(1 - THRESHOLD) * noise) > 0
+    mask = np.asarray(mask | (digit.mask > 0), np.uint8)
+    x, y, w, h = digit.box
+    around = slice(max(0, y - h // 2), y + h + h // 2), slice(max(0, x - w // 2), x + w + w // 2)
+    if np.count_nonzero(mask[around]) < MIN_GROWTH * np.count_nonzero(digit.mask):
+        return digit
+    longer = read_mask(mask, gray)
+    return longer if longer is not None and extends(longer, digit, gray) else digit
 
 
 def background_subtract(gray: ImageArray, kernel: float | None) -> ImageArray:
@@ -146,33 +348,165 @@ def foreground_levels(foreground: ImageArray) -> tuple[float, float]:
     return float(np.searchsorted(share, 0.5)), float(np.searchsorted(share, 0.9998))
 
 
-def best_group(mask: Mask, gray: ImageArray) -> Digit | None:
+def read_mask(mask: Mask, gray: ImageArray, hopeless: float = 0.0) -> Digit | None:
+    """Read the digit in a mask: as it is, or with its gaps closed where it is in pieces.
+
+    A score below `hopeless` is not worth the time.
+    """
+    best: Digit | None = None
+    least_stray = np.inf
+    for gap_px in GAPS_PX:
+        closed = close_gaps(mask, gap_px)
+        group = largest_group(closed)
+        if group is None:
+            if gap_px:
+                break
+            continue
+        size = max(cv2.boundingRect(group.mask)[2:])
+        if gap_px > MAX_GAP * size:
+            break
+        if group.parts and not is_apart(mask, max(round(MIN_APART * size), gap_px + gap_px // 2)):
+            group = group._replace(parts=[])
+        contrast = edge_contrast(group.mask, gray)
+        is_whole = group.clutter <= MAX_STRAY
+        if is_whole and contrast**2 < max(MIN_CONTRAST**2, hopeless):
+            break
+        is_alone = group.clutter <= MAX_CLUTTER_RATIO and group.other_ink <= MAX_OTHER_INK
+        if is_alone and group.clutter < 0.5 * least_stray:
+            digit = measure(group, contrast, gap_px > 0)
+            if digit is not None:
+                best, least_stray = digit, max(group.clutter, 1e-9)
+            elif is_whole and thickness(group.mask) > MAX_THICKNESS * size:
+                break
+        if least_stray <= MAX_STRAY:
+            break
+    return best
+
+
+def is_apart(mask: Mask, gap_px: int) -> bool:
+    """Return whether the digits of a number stay apart when gaps are closed: streaks part the strokes of one digit."""
+    group = largest_group(close_gaps(mask, gap_px))
+    return group is not None and len(group.parts) > 1
+
+
+def close_gaps(mask: Mask, gap_px: int) -> Mask:
+    """Close gaps up to `gap_px` wide."""
+    if gap_px == 0:
+        return mask
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap_px, gap_px))
+    padded = cv2.copyMakeBorder(mask, gap_px, gap_px, gap_px, gap_px, cv2.BORDER_CONSTANT, value=0)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, kernel)
+    return np.ascontiguousarray(closed[gap_px:-gap_px, gap_px:-gap_px])
+
+
+def measure(group: Group, contrast: float, is_solid: bool) -> Digit | None:
+    """Return the group as a digit with its score, None when no pen can have drawn it."""
+    if contrast < MIN_CONTRAST:
+        return None
+    filled = fill_hollow(group.mask)
+    mask, is_solid = (group.mask, is_solid) if filled is None else (filled, True)
+    if not is_stroke(mask):
+        return None
+    x, y, w, h = cv2.boundingRect(mask)
+    score = group.size * contrast**2
+    digit = Digit(mask, (x, y, w, h), contrast, score, group.parts, group.clutter, group.other_ink, is_solid)
+    return digit._replace(score=0.1 * score) if is_sheet(digit) else digit
+
+
+def largest_group(mask: Mask) -> Group | None:
     """Choose the largest component that is not the image's edge, with the nearby components of the same digit."""
     count, *arrays = cv2.connectedComponentsWithStats(mask, connectivity=8)
     labels, stats = np.asarray(arrays[0], np.int32), np.asarray(arrays[1], np.int32)
     border = border_share(labels, count)
     overlap = border * (2 * sum(mask.shape) - 4) / stats[:, 2:4].sum(axis=1)  # 1 for a strip along the border
     size = stats[:, 2:4].max(axis=1) / max(mask.shape) * np.where(overlap < MAX_BORDER_OVERLAP, 1 - overlap, 0)
+    is_crossing = (stats[:, 2] == mask.shape[1]) | (stats[:, 3] == mask.shape[0])  # ruled lines, border to border
+    size[(border > 0) & (stats[:, 2:4].min(axis=1) < MAX_RULE * stats[:, 2:4].max(axis=1))] = 0
     size[0] = 0
     outermost = int(size.argmax())
     if size[outermost] < MIN_SIZE or border[outermost] > MAX_BORDER_SHARE:
         return None
-    main = inner_component(labels, stats, outermost)
-    is_crossing = (stats[:, 2] == mask.shape[1]) | (stats[:, 3] == mask.shape[0])  # ruled lines, border to border
-    member = nearby_components(stats, main) & (border < 0.05) & ~is_crossing
+    main, inside = inner_component(labels, stats, outermost)
+    is_free = (border < 0.05) & ~is_crossing
+    member = nearby_components(stats, main) & is_free
     member[outermost] = False
+    if main == outermost:
+        member |= inside
     member[main] = True
-    other = ~member & (overlap < 0.5)
+    other = ~member & (overlap < 0.5) & ~is_crossing
     other[[0, outermost]] = False
-    if stats[other, 4].sum() > MAX_CLUTTER_RATIO * stats[member, 4].sum():
-        return None
+    columns = find_number(stats, member, other & is_free)
+    if columns:
+        member = np.isin(np.arange(count), np.concatenate(columns))
+        other &= ~member
+    parts = [np.asarray(np.isin(labels, column), np.uint8) for column in columns]
     chosen = np.asarray(member[labels], np.uint8)
-    contrast = edge_contrast(chosen, gray)
-    if contrast < MIN_CONTRAST or not is_stroke(chosen):
-        return None
     x, y, w, h = cv2.boundingRect(chosen)
-    digit = Digit(chosen, (x, y, w, h), contrast, float(size[main]) * contrast**2)
-    return digit._replace(score=0.1 * digit.score) if is_sheet(digit) else digit
+    reach = max(w, h) // 2
+    around = labels[max(0, y - reach) : y + h + reach, max(0, x - reach) : x + w + reach]
+    ink = float(stats[member, 4].sum())
+    clutter = np.count_nonzero(other[around]) / ink
+    return Group(chosen, float(size[main]), clutter, float(stats[other, 4].sum()) / ink, parts)
+
+
+def find_number(stats: Stats, member: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> list[list[int]]:
+    """Return the components of each digit if several stand in a line with the members; nothing for a single digit.
+
+    Digits stand side by side, each nearly as high as the others. Pieces of a digit lie above each other, or are many.
+    """
+    x, y, w, h, _ = stats[member].T
+    top, bottom = int(y.min()), int((y + h).max())
+    size = max(int((x + w).max() - x.min()), bottom - top)
+    ink = member | other
+    large = ink & (stats[:, 2:4].max(axis=1) >= MIN_PART * size)
+    shared = np.minimum(bottom, stats[:, 1] + stats[:, 3]) - np.maximum(top, stats[:, 1])
+    in_line = large & (shared >= 0.5 * np.minimum(stats[:, 3], bottom - top))
+    if stats[in_line, 4].sum() < MIN_IN_LINE * stats[ink, 4].sum():
+        return []
+    columns: list[tuple[list[int], list[int]]] = []  # components and left, right, top, bottom
+    for i in sorted(np.flatnonzero(in_line).tolist(), key=lambda i: int(stats[i, 0])):
+        left, up, width, height = stats[i, :4].tolist()
+        right, down = left + width, up + height
+        components, last = columns[-1] if columns else ([], [0, 0, 0, 0])
+        if last[1] - left > MAX_COLUMN_OVERLAP * min(width, last[1] - last[0]):
+            components.append(i)
+            last[1:] = [max(last[1], right), min(last[2], up), max(last[3], down)]
+        else:
+            columns.append(([i], [left, right, up, down]))
+    boxes = [box for _, box in columns]
+    heights = [bottom - top for _, _, top, bottom in boxes]
+    is_line = all(
+        min(one[3], next_one[3]) - max(one[2], next_one[2]) >= 0.5 * min(heights)
+        for one, next_one in itertools.pairwise(boxes)
+    )
+    is_number = len(columns) > 1 and min(heights) >= MIN_COLUMN * max(heights) and is_line
+    return [part for part, _ in columns] if is_number else []
+
+
+def fill_hollow(mask: Mask) -> Mask | None:
+    """Fill the strokes of a digit that is drawn as an outline, None for any other.
+
+    The inside of such a stroke is a hole that is long and thin; the hole of a 0 is about as wide as long.
+    """
+    x, y, w, h = cv2.boundingRect(mask)
+    ink = cv2.copyMakeBorder(mask[y : y + h, x : x + w], 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - ink, connectivity=4)
+    holes = [hole for hole in range(1, count) if hole != labels[0, 0] and stats[hole, 4] > MIN_HOLLOW * w * h]
+    if not holes:
+        return None
+    wall = thickness(ink)
+    filled = ink.copy()
+    for hole in holes:
+        area = int(stats[hole, 4])
+        width = thickness(np.asarray(labels == hole, np.uint8))
+        if area > HOLLOW_LENGTH * width**2 and wall < width:
+            filled[labels == hole] = 1
+    area = int(np.count_nonzero(filled))
+    if area == np.count_nonzero(ink) or area < HOLLOW_LENGTH * thickness(filled) ** 2:
+        return None
+    result = np.zeros_like(mask)
+    result[y : y + h, x : x + w] = filled[1:-1, 1:-1]
+    return result
 
 
 def border_share(labels: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.float64]:
@@ -181,18 +515,23 @@ def border_share(labels: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.fl
     return np.bincount(border, minlength=count)[:count] / len(border)
 
 
-def inner_component(labels: npt.NDArray[np.int32], stats: Stats, outer: int) -> int:
-    """Return the large component inside the holes of `outer`, else `outer` itself.
+def inner_component(labels: npt.NDArray[np.int32], stats: Stats, outer: int) -> tuple[int, npt.NDArray[np.bool_]]:
+    """Return the large component inside the holes of `outer`, else `outer` itself, and which components are inside.
 
-    No digit encloses another stroke, so an `outer` that does is a frame.
+    No digit encloses another stroke, so an `outer` that does is a frame, unless it is the outline of a hollow digit.
     """
     x, y, w, h = stats[outer, :4]
     cut = labels[y : y + h, x : x + w]
     outline = cv2.findContours(np.asarray(cut == outer, np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     filled = cv2.drawContours(np.zeros(cut.shape, np.uint8), outline, -1, 1, cv2.FILLED)
-    inside = np.unique(cut[(filled > 0) & (cut > 0)])  # includes `outer`
-    size = stats[inside, 2:4].max(axis=1) * (inside != outer)
-    return int(inside[size.argmax()]) if size.max() > MIN_INNER_SIZE * max(w, h) else outer
+    inside = np.zeros(len(stats), np.bool_)
+    inside[np.unique(cut[(filled > 0) & (cut > 0)])] = True
+    inside[outer] = False
+    size = stats[:, 2:4].max(axis=1) * inside
+    is_empty = size.max() <= MIN_INNER_SIZE * max(w, h)
+    if is_empty or fill_hollow(np.asarray((filled > 0) & (cut > 0), np.uint8)) is not None:
+        return outer, inside
+    return int(size.argmax()), inside
 
 
 def nearby_components(stats: Stats, main: int) -> npt.NDArray[np.bool_]:
@@ -204,6 +543,19 @@ def nearby_components(stats: Stats, main: int) -> npt.NDArray[np.bool_]:
     member = (np.maximum(gap_x, gap_y) < reach) & (area > 0.04 * area[main])
     member[0] = False
     return np.asarray(member, np.bool_)
+
+
+def extends(longer: Digit, digit: Digit, gray: ImageArray) -> bool:
+    """Return whether `longer` is the same digit with more strokes, each as sharp as a stroke: a shadow is not."""
+    x, y, w, h = digit.box
+    left, top, width, height = longer.box
+    shared_x, shared_y = min(x + w, left + width) - max(x, left), min(y + h, top + height) - max(y, top)
+    is_same = shared_x > 0 and shared_y > 0 and shared_x * shared_y > 0.7 * w * h and not longer.parts
+    growth = max(max(longer.box[2:]) / max(w, h), np.count_nonzero(longer.mask) / np.count_nonzero(digit.mask))
+    if not is_same or growth <= MIN_GROWTH or longer.contrast < MIN_CONTRAST_KEPT * digit.contrast:
+        return False
+    added = np.asarray(longer.mask > cv2.dilate(digit.mask, np.ones((5, 5), np.uint8)), np.uint8)
+    return not added.any() or edge_contrast(added, gray) > MIN_CONTRAST_KEPT * digit.contrast
 
 
 def contains(box: Box, inner: Box) -> bool:
@@ -220,7 +572,7 @@ def is_sheet(digit: Digit) -> bool:
 
 
 def is_stroke(mask: Mask) -> bool:
-    """Return whether a pen can have drawn the shape: at most 0.6 of its size thick, and no tangle of outlines.
+    """Return whether a pen can have drawn the shape: not too thick, and no tangle of outlines.
 
     MNIST's digits have at most 5 outlines, at most 7 times as long as the digit.
     """
@@ -228,9 +580,16 @@ def is_stroke(mask: Mask) -> bool:
     padded = cv2.copyMakeBorder(mask[y : y + h, x : x + w], 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     outlines = cv2.findContours(padded, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)[0]
     perimeter = sum(cv2.arcLength(outline, True) for outline in outlines)
-    thickness = 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
     size = max(w, h)
-    return len(outlines) <= MAX_OUTLINES and perimeter <= MAX_PERIMETER * size and thickness <= 0.6 * size
+    is_simple = len(outlines) <= MAX_OUTLINES and perimeter <= MAX_PERIMETER * size
+    return is_simple and thickness(mask) <= MAX_THICKNESS * size
+
+
+def thickness(mask: Mask) -> float:
+    """Return the width in pixels of the mask's widest part."""
+    x, y, w, h = cv2.boundingRect(mask)
+    padded = cv2.copyMakeBorder(mask[y : y + h, x : x + w], 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    return 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
 
 
 def edge_contrast(mask: Mask, gray: ImageArray) -> float:
@@ -242,7 +601,8 @@ def edge_contrast(mask: Mask, gray: ImageArray) -> float:
     x, y, w, h = cv2.boundingRect(mask)
     margin = max(5, max(w, h) // 10)
     cut = slice(max(0, y - margin), y + h + margin), slice(max(0, x - margin), x + w + margin)
-    inside, levels = downscale(255 * mask[cut], EDGE_PX) // 128, downscale(gray[cut], EDGE_PX).astype(np.float32)
+    edge_px = max(EDGE_PX, round(MIN_EDGE_STROKE_PX * max(w, h) / max(thickness(mask), 1.0)))
+    inside, levels = downscale(255 * mask[cut], edge_px) // 128, downscale(gray[cut], edge_px).astype(np.float32)
     square = np.ones((3, 3), np.uint8)
     outside = 1 - cv2.dilate(inside, square).astype(np.float32)
     weight = cv2.blur(outside, (7, 7))

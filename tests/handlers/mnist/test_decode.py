@@ -15,6 +15,7 @@ from handlers.errors import ClientError
 from handlers.mnist.preprocessing.decode import decode_image, decode_small_grayscale_png
 from handlers.mnist.preprocessing.pipeline import preprocess_image
 from tests.payloads.malicious.image_files import png_claiming
+from tests.payloads.malicious.images import jpeg_claiming
 from tests.support.image_factory import Gray, encoded, likeness, seven
 
 FORMATS = ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"]
@@ -87,6 +88,28 @@ def test_a_size_beyond_the_limit_is_refused_before_decoding() -> None:
     for width, height in ((4097, 10), (10, 4097), (60000, 60000), (2**31 - 1, 2**31 - 1)):
         with pytest.raises(ClientError, match="pixels"):
             preprocess_image(png_claiming(width, height))
+
+
+@pytest.mark.parametrize("size", [(5712, 4284), (8160, 6120)])
+def test_a_jpeg_of_a_phone_is_decoded_at_a_fraction_of_its_size(size: tuple[int, int]) -> None:
+    data = encoded(Image.fromarray(seven(600, 800)).resize(size, Image.Resampling.NEAREST), "JPEG")
+    assert max(decode_image(data).shape) <= 1020
+    assert likeness(preprocess_image(data), preprocess_image(encoded(seven(600, 800)))) > 0.95
+
+
+def test_only_a_jpeg_in_one_scan_may_be_large() -> None:
+    picture = Image.fromarray(seven(600, 800)).resize((5712, 4284))
+    for data in (encoded(picture, "JPEG", progressive=True), encoded(picture.convert("1")), encoded(picture, "WEBP")):
+        with pytest.raises(ClientError, match="at most 4096×4096"):
+            preprocess_image(data)
+    with pytest.raises(ClientError, match="12000×9000 pixels; at most 70 megapixels"):
+        preprocess_image(jpeg_claiming(12000, 9000))
+
+
+@pytest.mark.parametrize(("brand", "name"), [(b"heic", "HEIC"), (b"mif1", "HEIC"), (b"avif", "AVIF")])
+def test_heic_and_avif_are_named(brand: bytes, name: str) -> None:
+    with pytest.raises(ClientError, match=f"{name}.*convert it to JPEG"):
+        preprocess_image(b"\0\0\0\x18ftyp" + brand + bytes(200))
 
 
 def test_a_jpeg_of_many_scans_is_refused() -> None:

@@ -15,6 +15,7 @@ from tests.support.image_factory import encoded, seven
 DAMAGED = "cannot be decoded"
 UNKNOWN = "not an image in a known format"
 LARGE = "at most 4096×4096"
+LARGE_JPEG = "at most 70 megapixels"
 NO_DIGIT = "no digit found"
 SCANS = "more than 24 scans"
 
@@ -64,7 +65,7 @@ REFUSED: Bodies = {
     "a JPEG of 600 scans": (lambda: files.scans(600), SCANS),
     "a JPEG of 600 scans as the first of two pictures": (lambda: mpo(files.scans(600)), SCANS),
     "a JPEG in 600 scans in a TIFF": (lambda: jpeg_in_tiff(files.scans(600)), DAMAGED),
-    "a JPEG of 65,000 pixels a side": (lambda: jpeg_claiming(HUGE, HUGE), LARGE),
+    "a JPEG of 65,000 pixels a side": (lambda: jpeg_claiming(HUGE, HUGE), LARGE_JPEG),
     "a GIF of 65,000 pixels a side, to be cleared": (
         lambda: files.gif(HUGE, HUGE, files.gif_frame(HUGE, HUGE, 2), files.gif_frame(1, 1)), LARGE),
     "a GIF with a frame far outside": (lambda: files.gif(9, 9, files.gif_frame(HUGE, 9, 2, at=(HUGE, HUGE))), LARGE),

@@ -97,7 +97,7 @@ def to_markdown(figures: dict[str, Any]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = parser_with_examples(
-        "Evaluate robustness to 21 corruptions, with an ablation of the preprocessing steps.",
+        "Evaluate robustness by corruption, with an ablation of the preprocessing steps.",
         "python -m training.mnist.robustness --count 20",
         "python -m training.mnist.robustness --url http://127.0.0.1:8080 --json robustness.json",
     )

@@ -35,8 +35,8 @@ def resolve_polarity(data: bytes) -> ImageArray:
 
 def localize_ink(data: bytes) -> Coverage:
     """Return the localized digit without its background, cut to its bounding box."""
-    image = upscale_small(decode_image(data))
-    coverage = ink_coverage(image, locate_digit(image))
+    place = locate_digit(upscale_small(decode_image(data)))[0]
+    coverage = ink_coverage(place.image, place.digit.mask, place.digit.is_solid)
     x, y, w, h = cv2.boundingRect(np.asarray(coverage > FOREGROUND, np.uint8))
     return coverage[y : y + h, x : x + w]
 

@@ -30,6 +30,7 @@ from training.mnist.robustness.rendering import (
     smooth_noise,
     to_uint8,
 )
+from training.mnist.robustness.textures import add_grain, add_streaks, dash, fade, outline, spray
 
 Corruption = Callable[[Writer, Rng], bytes]  # -> an image file
 
@@ -220,11 +221,158 @@ def tight_crop(write: Writer, rng: Rng) -> bytes:
     return encode_image(to_uint8(1 - 0.9 * ink), "GIF")
 
 
+def grainy_pencil(write: Writer, rng: Rng) -> bytes:
+    """Pencil whose grain shows the paper's tooth, in even or uneven light."""
+    shape = (int(rng.integers(450, 900)), int(rng.integers(450, 900)))
+    ink = write(int(rng.uniform(0.45, 0.9) * min(shape)), rng.uniform(0.03, 0.07))
+    ink = add_grain(ink, rng, rng.uniform(0.6, 1.6), rng.uniform(0.1, 0.5))
+    grey = rng.uniform(0.25, 0.6)
+    page = blend(render_paper(shape, rng), place_ink(ink, shape, tuple(rng.uniform(0.3, 0.7, 2))), (grey, grey, grey))
+    if rng.random() < 0.5:
+        page = apply_shadow(page, rng, rng.uniform(0.05, 0.6))
+    return encode_jpeg(simulate_sensor(apply_lighting(page, rng, 0.25), rng, rng.uniform(0.3, 0.9), 0.012))
+
+
+def chalk(write: Writer, rng: Rng) -> bytes:
+    """Grainy chalk, white or coloured, on a board with traces of a sponge."""
+    shape = (int(rng.integers(400, 900)), int(rng.integers(400, 900)))
+    ink = write(int(rng.uniform(0.4, 0.9) * min(shape)), rng.uniform(0.04, 0.1))
+    ink = add_grain(ink, rng, rng.uniform(0.7, 2.2), rng.uniform(0.15, 0.55))
+    board = render_paper(shape, rng, [(0.12, 0.13, 0.14), (0.12, 0.27, 0.2), (0.2, 0.24, 0.3)][rng.integers(3)])
+    board += 0.1 * smooth_noise(shape, 5, rng)[..., None]
+    colour = [(0.95, 0.95, 0.9), (0.95, 0.9, 0.55), (0.95, 0.7, 0.75)][rng.integers(3)]
+    page = blend(board, place_ink(ink, shape, tuple(rng.uniform(0.3, 0.7, 2))), colour)
+    return encode_jpeg(simulate_sensor(apply_lighting(page, rng, 0.25), rng, rng.uniform(0.3, 0.9)))
+
+
+def crayon(write: Writer, rng: Rng) -> bytes:
+    """Wax crayon: a thick, coarse stroke in colour."""
+    ink = write(int(rng.integers(250, 700)), rng.uniform(0.07, 0.16))
+    ink = add_grain(ink, rng, rng.uniform(1.2, 3.0), rng.uniform(0.15, 0.5))
+    colour = pick_ink(rng, [(0.85, 0.2, 0.15), (0.2, 0.35, 0.8), (0.15, 0.6, 0.3), (0.95, 0.55, 0.1), (0.5, 0.2, 0.6)])
+    return encode_jpeg(simulate_sensor(blend(render_paper(ink.shape, rng), ink, colour), rng, 0.5))
+
+
+def spray_can(write: Writer, rng: Rng) -> bytes:
+    """A paint program's spray can: dots."""
+    ink = spray(write(int(rng.integers(250, 600)), rng.uniform(0.08, 0.14)), rng, int(rng.integers(1, 5)), 0.7)
+    return encode_image(to_uint8(blend(np.ones((*ink.shape, 3), np.float32), ink, pick_ink(rng))))
+
+
+def dry_marker(write: Writer, rng: Rng) -> bytes:
+    """A marker that runs dry on a whiteboard."""
+    ink = add_streaks(write(int(rng.integers(250, 600)), rng.uniform(0.08, 0.16)), rng, rng.uniform(0.15, 0.45))
+    return encode_image(to_uint8(blend(np.full((*ink.shape, 3), 0.97, np.float32), ink, pick_ink(rng))))
+
+
+def dashed(write: Writer, rng: Rng) -> bytes:
+    ink = dash(write(int(rng.integers(200, 500)), rng.uniform(0.05, 0.09)), rng, rng.uniform(0.08, 0.14), 0.03)
+    return encode_image(to_uint8(1 - ink))
+
+
+def hollow(write: Writer, rng: Rng) -> bytes:
+    """An outlined digit, as of a colouring book."""
+    size = int(rng.integers(250, 500))
+    ink = outline(write(size, rng.uniform(0.14, 0.19)), max(1, round(rng.uniform(0.004, 0.012) * size)))
+    return encode_image(to_uint8(1 - ink))
+
+
+def uneven_ink(write: Writer, rng: Rng) -> bytes:
+    """A stroke that fades to a third of its strength, on a page that darkens across."""
+    page = np.ones((1, 1, 3), np.float32)
+    ink = fade(write(int(rng.integers(200, 600)), rng.uniform(0.04, 0.12)), rng, rng.uniform(0.3, 0.6))
+    page = apply_lighting(np.broadcast_to(page, (*ink.shape, 3)).copy(), rng, rng.uniform(0.1, 0.6))
+    return encode_jpeg(simulate_sensor(blend(page, ink, pick_ink(rng)), rng, 0.7, 0.008))
+
+
+def tiny_photo(write: Writer, rng: Rng) -> bytes:
+    """A photo shrunk by a program that feeds nets: 28 to 64 pixels, thin faint strokes, uneven light."""
+    shape = (400, 400)
+    ink = place_ink(write(int(rng.uniform(280, 390)), rng.uniform(0.03, 0.08)), shape, tuple(rng.uniform(0.4, 0.6, 2)))
+    page = apply_lighting(blend(render_paper(shape, rng), ink, pick_ink(rng)), rng, rng.uniform(0.1, 0.5))
+    if rng.random() < 0.5:
+        page = apply_shadow(page, rng, rng.uniform(0.1, 0.6))
+    page = simulate_sensor(page, rng)
+    side = int(rng.choice([28, 32, 48, 64]))
+    small = cv2.resize(to_uint8(page), (side, side), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    return encode_image(grey if rng.random() < 0.5 else ~grey)
+
+
+def edge_to_edge(write: Writer, rng: Rng) -> bytes:
+    """A drawing that fills its picture on all sides, some of it cut off, of either polarity."""
+    ink = write(int(rng.integers(60, 400)), rng.uniform(0.06, 0.2))
+    x, y, w, h = cv2.boundingRect((ink > 0.3).astype(np.uint8))
+    cut = round(rng.uniform(0, 0.025) * max(w, h))
+    ink = ink[y + cut : y + h - cut, x + cut : x + w - cut] if min(w, h) > 8 * cut else ink[y : y + h, x : x + w]
+    return encode_image(to_uint8(ink if rng.random() < 0.5 else 1 - ink))
+
+
+def figure(write: Writer, rng: Rng) -> bytes:
+    """A plot of 28 by 28 pixels as of a notebook: a dark panel on white, in a colour map, with ticks and a title."""
+    pixels = cv2.resize(write(280, rng.uniform(0.08, 0.13)), (20, 20), interpolation=cv2.INTER_AREA)
+    pixels = place_ink(pixels, (28, 28), (0.5, 0.5))
+    side = int(rng.integers(180, 420))
+    panel = cv2.resize(pixels, (side, side), interpolation=[cv2.INTER_NEAREST, cv2.INTER_CUBIC][rng.integers(2)])
+    low, high = [
+        ((0, 0, 0), (1, 1, 1)), ((0.27, 0, 0.33), (0.99, 0.9, 0.14)), ((0, 0, 0.3), (1, 0.85, 0.6)),
+        ((0.1, 0.12, 0.2), (0.95, 0.95, 0.95)),
+    ][rng.integers(4)]  # fmt: skip
+    top, left, bottom, right = rng.integers(15, 90, 4).tolist()
+    page = np.ones((top + side + bottom, left + side + right, 3), np.float32)
+    page[top : top + side, left : left + side] = blend(
+        np.ones((side, side, 3), np.float32) * np.asarray(low, np.float32), np.clip(panel, 0, 1), high
+    )
+    page = to_uint8(page)
+    if rng.random() < 0.7:
+        for i in range(6):
+            at = round((i + 0.5) * side / 6)
+            page[top + side : top + side + 4, left + at] = 0
+            page[top + at, left - 4 : left] = 0
+            cv2.putText(page, str(5 * i), (left + at - 4, top + side + 14), 0, 0.35, (0, 0, 0), 1, cv2.LINE_AA)
+    if rng.random() < 0.5:
+        cv2.putText(page, f"label: {rng.integers(10)}", (left + side // 3, top - 5), 0, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
+    return encode_image(page)
+
+
+def phone_app(write: Writer, rng: Rng) -> bytes:
+    """A phone's screen with a drawing app: header, canvas, buttons and text, light or dark."""
+    w = int(rng.integers(360, 720))
+    h = round(w * rng.uniform(1.6, 2.1))
+    dark = rng.random() < 0.4
+    page = np.full((h, w, 3), 30 if dark else 245, np.uint8)
+    accent = [(33, 150, 243), (100, 50, 180), (230, 80, 80), (40, 40, 50)][rng.integers(4)]
+    header = round(rng.uniform(0.06, 0.1) * h)
+    page[:header] = accent
+    white = (255, 255, 255)
+    cv2.putText(page, "Draw a digit", (w // 20, header * 2 // 3), 0, w / 900, white, max(1, w // 300), cv2.LINE_AA)
+    margin, side = round(0.05 * w), round(0.9 * w)
+    top = header + round(rng.uniform(0.02, 0.15) * h)
+    white_canvas = not dark or rng.random() < 0.5
+    canvas = np.full((side, side, 3), 1.0 if white_canvas else 0.0, np.float32)
+    ink = write(round(rng.uniform(0.5, 0.9) * side), rng.uniform(0.05, 0.12))
+    ink = place_ink(ink, (side, side), tuple(rng.uniform(0.35, 0.65, 2)))
+    canvas = blend(canvas, ink, (0, 0, 0) if white_canvas else (1, 1, 1))
+    page[top : top + side, margin : margin + side] = to_uint8(canvas)
+    if rng.random() < 0.6:
+        cv2.rectangle(page, (margin, top), (margin + side, top + side), (150, 150, 150), max(1, w // 250))
+    below = top + side + round(0.03 * h)
+    count = int(rng.integers(1, 4))
+    for i in range(count):
+        left = margin + i * side // count
+        corner = (left + round(0.8 * side / count), min(h - 2, below + round(0.06 * h)))
+        colour = [(76, 175, 80), (240, 65, 55), accent][i]
+        cv2.rectangle(page, (left, below), corner, colour, -1)
+        cv2.putText(page, ["Read", "Clear", "Save"][i], (left + 8, below + round(0.04 * h)), 0, w / 1100, white)
+    return encode_image(page)
+
+
 CORRUPTIONS: dict[str, Corruption] = {
     f.__name__: f
     for f in (
         scan, ballpoint_photo, marker_photo, pencil, shadowed, vignetted, lined_paper, squared_paper, colour_drawing,
         blackboard, transparent, small_in_large, rotated, phone_12mp, screenshot, finger_drawing, canvas_28,
-        paper_on_table, poor_jpeg, photocopy, tight_crop,
+        paper_on_table, poor_jpeg, photocopy, tight_crop, grainy_pencil, chalk, crayon, spray_can, dry_marker, dashed,
+        hollow, uneven_ink, tiny_photo, edge_to_edge, figure, phone_app,
     )
 }  # fmt: skip

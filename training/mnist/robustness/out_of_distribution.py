@@ -23,7 +23,7 @@ from training.mnist.robustness.rendering import (
     to_uint8,
 )
 from training.mnist.robustness.samples import SEED, Sample
-from training.mnist.robustness.synthetic_digits import LETTERS, draw_skeleton
+from training.mnist.robustness.synthetic_digits import LETTERS, SKELETONS, draw_skeleton
 
 
 def blank(rng: Rng) -> bytes:
@@ -77,8 +77,25 @@ def letter(rng: Rng) -> bytes:
     return encode_image(to_uint8(blend(render_paper(ink.shape, rng), ink, pick_ink(rng))))
 
 
+def number(rng: Rng) -> bytes:
+    """A number of two or three digits, close together or apart, by hand."""
+    size = int(rng.integers(120, 260))
+    pen = rng.uniform(0.05, 0.12)
+    gap = rng.uniform(0.08, 0.6)
+    digits = []
+    for _ in range(rng.integers(2, 4)):
+        variants = SKELETONS[str(rng.integers(10))]
+        ink = draw_skeleton(variants[rng.integers(len(variants))], size, pen, rng)
+        x, _, w, _ = cv2.boundingRect((ink > 0.1).astype(np.uint8))
+        digits.append(np.pad(ink[:, x : x + w], ((0, 0), (0, round(gap * size)))))
+    pad = rng.integers(5, 150, 4).tolist()
+    ink = np.pad(np.hstack(digits), ((pad[0], pad[1]), (pad[2], pad[3])))
+    page = simulate_sensor(blend(render_paper(ink.shape, rng), ink, pick_ink(rng)), rng)
+    return encode_jpeg(page) if rng.random() < 0.5 else encode_image(to_uint8(1 - ink))
+
+
 OUT_OF_DISTRIBUTION: dict[str, Callable[[Rng], bytes]] = {
-    f.__name__: f for f in (blank, empty_page, empty_ruled_page, gradient, noise, photo, letter)
+    f.__name__: f for f in (blank, empty_page, empty_ruled_page, gradient, noise, photo, letter, number)
 }
 
 

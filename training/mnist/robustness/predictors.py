@@ -56,7 +56,7 @@ def local_predictor(preprocess: Preprocess, classify: Classifier) -> Predictor:
 def http_predictor(url: str) -> Predictor:
     """Return a predictor that posts each picture to the service at `url`.
 
-    It raises UserError when a response is neither a prediction nor "no digit found".
+    It raises UserError when a response is neither a prediction nor a request to send one digit.
     """
 
     def predict(samples: Iterable[Sample]) -> Probabilities:
@@ -73,7 +73,7 @@ def _post(session: requests.Session, url: str, sample: Sample) -> Probabilities:
         answer = response.json()
     except requests.RequestException as error:
         raise UserError(f"{url} does not answer ({type(error).__name__}): start it with `make serve`") from error
-    if response.status_code == 400 and "no digit found" in answer.get("error", ""):
+    if response.status_code == 400 and "send one digit" in answer.get("error", ""):
         return np.zeros(10, np.float32)
     if response.status_code != 200:
         raise UserError(f"{url} answered {response.status_code} to a picture of {sample.corruption}: {answer}")
