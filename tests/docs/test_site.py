@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
 import re
 import subprocess
+import threading
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -97,18 +99,37 @@ def test_the_search_knows_both_languages(site):
     assert "경사 하강법" in texts
 
 
+@pytest.fixture(scope="module")
+def site_url(site):
+    """Serve the site over HTTP, which its search needs."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=site)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
 @pytest.mark.browser
-@pytest.mark.parametrize("name", ["docs/learn/2-activations.html", "docs/learn/6-handler.html"])
+@pytest.mark.parametrize("name", ["2-activations", "6-handler"])
 @pytest.mark.parametrize("language", ["en", "ko"])
-@pytest.mark.parametrize("device", ["desktop", "phone"])
-def test_a_step_can_be_read(site, chromium, pictures, name, language, device):
-    """Nothing but wide code scrolls sideways; screenshots go to test-results/ for people to look at."""
-    size = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 375, "height": 812}}[device]
-    page = chromium.new_page(viewport=size, device_scale_factor=1)
+@pytest.mark.parametrize("size", [(1280, 900), (375, 812)], ids=["desktop", "phone"])
+def test_a_step_can_be_read(site_url, chromium, pictures, name, language, size):
+    """Nothing scrolls sideways or asks another host; screenshots go to test-results/ for people to look at."""
+    page = chromium.new_page(viewport={"width": size[0], "height": size[1]})
     requested = []
     page.on("request", lambda request: requested.append(request.url))
-    page.goto((site / ("ko" if language == "ko" else "") / name).as_uri())
-    page.screenshot(path=pictures / f"learn-{Path(name).stem}-{language}-{device}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-    assert all(url.startswith(("file:", "data:", "blob:")) for url in requested)
+    page.goto(f"{site_url}/{'ko/' if language == 'ko' else ''}docs/learn/{name}.html")
+    page.screenshot(path=pictures / f"learn-{name}-{language}-{size[0]}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert all(url.startswith((site_url, "data:", "blob:")) for url in requested)
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("folder", "query"), [("", "vanishing gradient"), ("ko/", "경사 하강법")])
+def test_the_search_finds_a_step(site_url, chromium, folder, query):
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{site_url}/{folder}index.html")
+    page.locator("input.md-search__input").fill(query)
+    page.locator(f".md-search-result__link[href*='{folder}docs/learn/']").first.wait_for(timeout=20_000)
     page.close()

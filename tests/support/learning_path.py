@@ -98,6 +98,8 @@ def notebook(ending: str) -> dict[str, Any]:
 
 def notebook_cells(page: str) -> Iterator[tuple[str, str]]:
     """Return the cells of a page: prose, code, and for each picture a cell that shows the one just drawn."""
+    folded = r"<details[^>]*><summary>[^<]*</summary>\s*(<!-- code .*?<!-- /code -->)\s*</details>"
+    page = re.sub(folded, r"\1", page, flags=re.DOTALL)
     rest = 0
     for found in re.finditer(rf"{INCLUDED.pattern}|!\[[^\]]*\]\((\S+\.png)\)", page, re.DOTALL):
         prose = page[rest : found.start()].strip()

@@ -1,4 +1,4 @@
-"""Check the answer to the exercise of a step: python -m training.learn.exercise 1 1302."""
+"""Check the answer to an exercise: python -m training.learn.exercise 1 1302."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def largest_slope_of_ten_sigmoids() -> float:
 
 
 def loss_of_a_guess() -> float:
-    return nn.BCELoss()(torch.full((4, 1), 0.5), torch.tensor([[0.0], [1.0], [1.0], [0.0]])).item()
+    return nn.BCELoss()(
+        torch.full((4, 1), 0.5), torch.tensor([[0.0], [1.0], [1.0], [0.0]])
+    ).item()
 
 
 def accuracy_of_the_old_formula() -> float:
@@ -40,7 +42,7 @@ def first_step_of_adam() -> float:
     return abs(weight.item())
 
 
-# The answers to 6, 7 and 8 are facts of TorchServe: tests/docs/test_learn.py measures them on a running one.
+# The last three are facts of TorchServe, which tests/docs/test_learn.py measures.
 ANSWERS: dict[int, Callable[[], float]] = {
     1: parameters_with_100_units,
     2: largest_slope_of_ten_sigmoids,
@@ -54,19 +56,29 @@ ANSWERS: dict[int, Callable[[], float]] = {
 
 
 def is_right(step: int, answer: float) -> bool:
-    """Return whether `answer` is that of the step's exercise, to one part in a thousand."""
+    """Return whether `answer` is right, to one part in a thousand."""
     return math.isclose(answer, ANSWERS[step](), rel_tol=1e-3 if step != 4 else 1e-6)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = parser_with_examples(
-        "Check the answer to the exercise of a step of docs/learn.", "python -m training.learn.exercise 1 1302"
+        "Check the answer to the exercise of a step of docs/learn.",
+        "python -m training.learn.exercise 1 1302",
     )
-    parser.add_argument("step", type=int, choices=ANSWERS, metavar="STEP", help="number of the step, 1 to 8")
+    parser.add_argument(
+        "step",
+        type=int,
+        choices=ANSWERS,
+        metavar="STEP",
+        help="number of the step, 1 to 8",
+    )
     parser.add_argument("answer", type=_number, help="your answer, a number")
     arguments = parser.parse_args(argv)
     if not is_right(arguments.step, arguments.answer):
-        parser.exit(1, f"{arguments.answer:g} is not the answer to exercise {arguments.step} yet: read its hint\n")
+        parser.exit(
+            1,
+            f"{arguments.answer:g} is not the answer yet: read the hint\n",
+        )
     print("right")
 
 

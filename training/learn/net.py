@@ -7,7 +7,7 @@ from torch.nn import functional as F  # noqa: N812 - the field's name for it
 
 
 class SimpleNet(nn.Module):
-    """Maps 10 features, float32 [n, 10], to 2 scores, float32 [n, 2], through 50 hidden units."""
+    """Maps 10 features, float32 [n, 10], to 2 scores, float32 [n, 2]."""
 
     def __init__(self) -> None:
         super().__init__()

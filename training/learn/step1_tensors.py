@@ -15,7 +15,12 @@ scalar = torch.tensor(3.0)
 vector = torch.tensor([1.0, 2.0, 3.0])
 matrix = torch.ones(2, 3)
 images = torch.zeros(100, 1, 28, 28)  # batch, channels, height, width
-for name, tensor in {"scalar": scalar, "vector": vector, "matrix": matrix, "images": images}.items():
+for name, tensor in {
+    "scalar": scalar,
+    "vector": vector,
+    "matrix": matrix,
+    "images": images,
+}.items():
     print(f"{name:7} {tensor.ndim} dimensions, shape {list(tensor.shape)}")
 
 # %% view
@@ -30,7 +35,10 @@ left, right = torch.rand(size, size), torch.rand(size, size)
 rows, columns = left.tolist(), right.T.tolist()
 
 start = time.perf_counter()
-product = [[sum(a * b for a, b in zip(row, column, strict=True)) for column in columns] for row in rows]
+product = [
+    [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns]
+    for row in rows
+]
 list_seconds = time.perf_counter() - start
 
 start = time.perf_counter()
@@ -38,7 +46,10 @@ for _ in range(20):
     same_product = left @ right
 tensor_seconds = (time.perf_counter() - start) / 20
 
-print("same numbers:", torch.allclose(torch.tensor(product), same_product, atol=1e-3))
+print(
+    "same numbers:",
+    torch.allclose(torch.tensor(product), same_product, atol=1e-3),
+)
 print("faster than lists:", f"{list_seconds / tensor_seconds:.0f} times")
 
 # %% graph
@@ -46,7 +57,10 @@ x = torch.tensor(3.0, requires_grad=True)
 y = x * x + 2 * x
 node = y.grad_fn
 print("y =", y.item(), "was made by", node.name())
-print("its inputs were made by", [parent.name() for parent, _ in node.next_functions])
+print(
+    "its inputs were made by",
+    [parent.name() for parent, _ in node.next_functions],
+)
 
 # %% gradient
 y.backward()
@@ -80,6 +94,7 @@ with style():
     axes.plot(points, points * points + 2 * points, label="y = x² + 2x")
     axes.plot(points, 15 + 8 * (points - 3), "--", label="tangent with slope 8")
     axes.plot(3, 15, "ko")
-    axes.set(xlabel="x", ylabel="y", ylim=(-8, 32), title="At x = 3 the gradient is 8:\nthe slope of the tangent")
+    axes.set(xlabel="x", ylabel="y", ylim=(-8, 32))
+    axes.set_title("At x = 3 the gradient is 8:\nthe slope of the tangent")
     axes.legend()
 save(figure, "1-gradient")

@@ -9,19 +9,25 @@ from common.plots import style
 from training.learn.picture import save
 
 # %% activations
-ACTIVATIONS = {"sigmoid": nn.Sigmoid(), "tanh": nn.Tanh(), "ReLU": nn.ReLU(), "leaky ReLU": nn.LeakyReLU(0.01)}
-print("value and slope at   x = -5          x = 1          x = 5")
+ACTIVATIONS = {
+    "sigmoid": nn.Sigmoid(),
+    "tanh": nn.Tanh(),
+    "ReLU": nn.ReLU(),
+    "leaky ReLU": nn.LeakyReLU(0.01),
+}
+print("value and slope at  x = -5           x = 1           x = 5")
 for name, activation in ACTIVATIONS.items():
     x = torch.tensor([-5.0, 1.0, 5.0], requires_grad=True)
     values = activation(x)
     values.sum().backward()
-    pairs = [f"{value:6.3f} {slope:6.3f}" for value, slope in zip(values.tolist(), x.grad.tolist(), strict=True)]
-    print(f"{name:14}  {'  '.join(pairs)}")
+    columns = torch.stack([values.detach(), x.grad], dim=1).flatten().tolist()
+    print(f"{name:14}", "  ".join(f"{number:6.3f}" for number in columns))
 
 # %% softmax
 scores = torch.tensor([[0.1, 0.2, 0.9, 0.3]])
 probabilities = scores.softmax(dim=1)
-print("softmax:", [round(p, 3) for p in probabilities[0].tolist()], "sum", round(probabilities.sum().item(), 3))
+print("softmax:", [round(p, 3) for p in probabilities[0].tolist()])
+print("sum:", round(probabilities.sum().item(), 3))
 largest, index = torch.max(probabilities, 1)
 print("largest:", round(largest.item(), 3), "at index", index.item())
 
@@ -33,15 +39,19 @@ with torch.no_grad():
     single.weight.copy_(second.weight @ first.weight)
     single.bias.copy_(second.weight @ first.bias + second.bias)
 points = torch.rand(1000, 2)
-print("two linear layers equal one:", torch.allclose(second(first(points)), single(points), atol=1e-6))
-print("with ReLU between them:     ", torch.allclose(second(first(points).relu()), single(points), atol=1e-6))
+stacked = second(first(points))
+bent = second(first(points).relu())
+print(
+    "two linear layers equal one:", torch.allclose(stacked, single(points), atol=1e-6)
+)
+print("with ReLU between them:     ", torch.allclose(bent, single(points), atol=1e-6))
 
 # %% vanishing
 LAYERS = 10
 
 
 def gradient_of_each_layer(activation: nn.Module) -> list[float]:
-    """Return the mean size of the gradient of each layer's weights, first layer first."""
+    """Return the mean size of each layer's gradient, first layer first."""
     torch.manual_seed(0)
     layers = [nn.Linear(64, 64) for _ in range(LAYERS)]
     net = nn.Sequential(*[module for layer in layers for module in (layer, activation)])
@@ -51,9 +61,11 @@ def gradient_of_each_layer(activation: nn.Module) -> list[float]:
     return [layer.weight.grad.abs().mean().item() for layer in layers]
 
 
-gradients = {name: gradient_of_each_layer(activation) for name, activation in ACTIVATIONS.items()}
+gradients = {
+    name: gradient_of_each_layer(activation) for name, activation in ACTIVATIONS.items()
+}
 for name, sizes in gradients.items():
-    print(f"{name:10} gradient of the first layer / of the last: {sizes[0] / sizes[-1]:.1e}")
+    print(f"{name:10} gradient of layer 1 / of layer 10: {sizes[0] / sizes[-1]:.1e}")
 
 # %% dead unit
 for name in ("ReLU", "leaky ReLU"):
@@ -61,7 +73,7 @@ for name in ("ReLU", "leaky ReLU"):
     nn.init.constant_(unit.weight, 1.0)
     nn.init.constant_(unit.bias, -10.0)  # below zero for every input from 0 to 1
     ACTIVATIONS[name](unit(torch.rand(100, 1))).mean().backward()
-    print(f"{name}: gradient of a unit that is always below zero: {unit.bias.grad.item():.2f}")
+    print(f"{name}: gradient of a dead unit {unit.bias.grad.item():.2f}")
 
 # %% picture
 with style():
@@ -73,10 +85,14 @@ with style():
         width = 5 if name == "ReLU" else 1.5  # leaky ReLU lies on it
         curves.plot(x.detach(), values.detach(), label=name, linewidth=width)
         slopes.plot(x.detach(), x.grad, label=name, linewidth=width)
-        layers.semilogy(range(1, LAYERS + 1), gradients[name], "o-", label=name, linewidth=width)
-    curves.set(xlabel="input", ylabel="output", ylim=(-1.2, 3), title="Sigmoid and tanh flatten out; ReLU does not")
-    slopes.set(xlabel="input", ylabel="slope", title="The slope of sigmoid is at most 0.25")
-    layers.set(xlabel="layer (10 is next to the loss)", ylabel="mean gradient", xticks=range(1, LAYERS + 1))
+        steps = range(1, LAYERS + 1)
+        layers.semilogy(steps, gradients[name], "o-", label=name, linewidth=width)
+    curves.set(xlabel="input", ylabel="output", ylim=(-1.2, 3))
+    curves.set_title("Sigmoid and tanh flatten out; ReLU does not")
+    slopes.set(xlabel="input", ylabel="slope")
+    slopes.set_title("The slope of sigmoid is at most 0.25")
+    layers.set(xlabel="layer (10 is next to the loss)", xticks=steps)
+    layers.set(ylabel="mean gradient")
     layers.set_title("Through ten sigmoids the gradient vanishes")
     curves.legend(loc="upper left")
     slopes.legend(loc="upper left", fontsize=9)

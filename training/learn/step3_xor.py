@@ -16,7 +16,7 @@ y_data = torch.tensor([[0.0], [1.0], [1.0], [0.0]])
 
 # %% loop
 def train(seed: int) -> tuple[XORModel, list[float]]:
-    """Train for 10,001 epochs from the weights that `seed` draws; return the model and the loss of each epoch."""
+    """Train from the weights that `seed` draws; return model and losses."""
     torch.manual_seed(seed)
     model = XORModel()
     criterion = nn.BCELoss()
@@ -46,7 +46,8 @@ for bits, answer in zip(x_data.int().tolist(), answers.flatten().tolist(), stric
 # %% stuck
 stuck_model, stuck_losses = train(seed=5)
 with torch.no_grad():
-    print("answers:", [round(answer, 2) for answer in stuck_model(x_data).flatten().tolist()])
+    stuck_answers = stuck_model(x_data).flatten().tolist()
+print("answers:", [round(answer, 2) for answer in stuck_answers])
 
 # %% flat
 _, flat_losses = train(seed=0)
@@ -54,10 +55,12 @@ _, flat_losses = train(seed=0)
 # %% picture
 with style():
     figure, (curves, plane) = plt.subplots(2, 1, figsize=(5, 8), height_ratios=(3, 4))
-    for label, run in {"seed 11": losses, "seed 5": stuck_losses, "seed 0": flat_losses}.items():
-        curves.plot(run, label=label)
+    for seed, run in {11: losses, 5: stuck_losses, 0: flat_losses}.items():
+        curves.plot(run, label=f"seed {seed}")
     curves.set(xlabel="epoch", ylabel="loss (binary cross-entropy)", ylim=(0, 0.8))
-    curves.set_title("One start learns, one ends in a local\nminimum, one is still on the plateau")
+    curves.set_title(
+        "One start learns, one ends in a local\nminimum, one stays on the plateau"
+    )
     curves.legend(loc="lower left")
 
     side = torch.linspace(-0.25, 1.25, 101)
@@ -66,8 +69,9 @@ with style():
         surface = model(grid).view(101, 101).T
     filled = plane.contourf(side, side, surface, levels=10, cmap="cividis")
     figure.colorbar(filled, label="answer of the model")
-    plane.scatter(*x_data[[0, 3]].T, color="white", edgecolor="black", s=80, label="should be 0")
-    plane.scatter(*x_data[[1, 2]].T, color="black", edgecolor="white", s=80, label="should be 1")
-    plane.set(xlabel="first input", ylabel="second input", title="Two lines separate what one line cannot")
+    plane.plot(*x_data[[0, 3]].T, "ow", markeredgecolor="black", label="should be 0")
+    plane.plot(*x_data[[1, 2]].T, "ok", markeredgecolor="white", label="should be 1")
+    plane.set(xlabel="first input", ylabel="second input")
+    plane.set_title("Two lines separate what one line cannot")
     plane.legend(loc="center", frameon=True)
 save(figure, "3-xor")

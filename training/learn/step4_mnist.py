@@ -33,8 +33,10 @@ test_loader = DataLoader(test_data, batch_size=batch_size, shuffle=False)
 
 # %% batch
 images, labels = next(iter(test_loader))
-print("a batch:", list(images.shape), "flat:", list(images.view(-1, 28 * 28).shape), "labels:", labels[:5].tolist())
-print("pixels from", images.min().item(), "to", images.max().item(), "where the file has", test_data.data.max().item())
+print("a batch:", list(images.shape), "labels:", labels[:5].tolist())
+print("flat:   ", list(images.view(-1, 28 * 28).shape))
+print("pixels: ", images.min().item(), "to", images.max().item())
+print("in the file up to", test_data.data.max().item())
 
 # %% net
 net = Net(input_size, hidden_size, num_classes).to(device)
@@ -57,12 +59,13 @@ for epoch in range(num_epochs):
 
         losses.append(loss.item())
         if (i + 1) % 100 == 0:
-            print(f"epoch {epoch + 1}/{num_epochs}, step {i + 1}/{len(train_loader)}, loss {loss.item():.3f}")
+            step = f"step {i + 1}/{len(train_loader)}"
+            print(f"epoch {epoch + 1}, {step}, loss {loss.item():.3f}")
 
 # %% evaluation
 net.eval()
 correct, total = 0, 0
-wrong = []
+wrong: list[tuple[torch.Tensor, int, int]] = []
 with torch.no_grad():
     for images, labels in test_loader:
         outputs = net(images.view(-1, 28 * 28).to(device)).cpu()
@@ -70,7 +73,8 @@ with torch.no_grad():
         correct += (predicted == labels).sum().item()
         total += labels.size(0)
         missed = predicted != labels
-        wrong += zip(images[missed], labels[missed].tolist(), predicted[missed].tolist(), strict=True)
+        pairs = labels[missed].tolist(), predicted[missed].tolist()
+        wrong += zip(images[missed], *pairs, strict=True)
 print(f"right: {100 * correct / total:.2f} % of {total} test images")
 
 # %% save
@@ -84,10 +88,13 @@ with style():
     axes.semilogy(losses, color="0.7", label="each step")
     means = torch.tensor(losses).view(-1, 100).mean(dim=1)
     axes.semilogy(range(50, len(losses), 100), means, "o-", label="mean of 100 steps")
-    axes.set(xlabel="step", ylabel="cross-entropy", title="The loss falls fast, then slowly")
+    axes.set(xlabel="step", ylabel="cross-entropy")
+    axes.set_title("The loss falls fast, then slowly")
     axes.legend()
     bottom.suptitle("Many of the mistakes are hard for people too")
-    for axes, (image, label, prediction) in zip(bottom.subplots(3, 4).flat, wrong, strict=False):
+    for axes, (image, label, prediction) in zip(
+        bottom.subplots(3, 4).flat, wrong, strict=False
+    ):
         axes.imshow(image[0], cmap="gray_r")
         axes.set_title(f"{label}, read as {prediction}", fontsize=10)
         axes.axis("off")

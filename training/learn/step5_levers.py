@@ -1,4 +1,4 @@
-"""Step 5: the levers of training: optimizer, loss, dropout, batch normalization, hidden size; and a search."""
+"""Step 5: optimizer, loss, dropout, batch normalization, hidden size, and a search."""
 
 # %% imports
 from pathlib import Path
@@ -15,7 +15,10 @@ from training.mnist.data import load_mnist, split_validation
 # %% data
 mnist = split_validation(load_mnist(Path("data")))
 pixels, labels = mnist.train_pixels[:10_000], mnist.train_labels[:10_000]
-validation_pixels, validation_labels = mnist.test_pixels[:5000], mnist.test_labels[:5000]
+validation_pixels, validation_labels = (
+    mnist.test_pixels[:5000],
+    mnist.test_labels[:5000],
+)
 
 
 # %% train
@@ -29,7 +32,7 @@ def train(
     digits: int = 10_000,
     epochs: int = 5,
 ) -> list[tuple[float, float]]:
-    """Return the accuracy in percent on 1,000 training digits and on the validation digits, after each epoch."""
+    """Return percent right of 1,000 training and the validation digits, by epoch."""
     torch.manual_seed(0)
     net = nn.Sequential(
         nn.Linear(784, hidden),
@@ -38,7 +41,9 @@ def train(
         nn.Dropout(dropout),
         nn.Linear(hidden, 10),
     )
-    steps = {"Adam": torch.optim.Adam, "SGD": torch.optim.SGD}[optimizer](net.parameters(), lr=lr)
+    steps = {"Adam": torch.optim.Adam, "SGD": torch.optim.SGD}[optimizer](
+        net.parameters(), lr=lr
+    )
     one_hot = nn.functional.one_hot(labels, 10).float()
     accuracies = []
     for _ in range(epochs):
@@ -53,8 +58,8 @@ def train(
             value.backward()
             steps.step()
         net.eval()
-        seen, unseen = (pixels[:1000], labels[:1000]), (validation_pixels, validation_labels)
-        accuracies.append((accuracy(net, *seen), accuracy(net, *unseen)))
+        seen = accuracy(net, pixels[:1000], labels[:1000])
+        accuracies.append((seen, accuracy(net, validation_pixels, validation_labels)))
     return accuracies
 
 
@@ -71,53 +76,64 @@ runs = {
     "SGD, lr 0.1, MSE": train("SGD", 0.1, loss="MSE"),
     "Adam, lr 0.001, MSE": train("Adam", 1e-3, loss="MSE"),
 }
-for name, accuracies in runs.items():
-    print(f"{name:20} {accuracies[0][1]:.1f} % after epoch 1, {accuracies[-1][1]:.1f} % after epoch 5")
+for name, run in runs.items():
+    print(
+        f"{name:20} {run[0][1]:.1f} % after epoch 1, {run[-1][1]:.1f} % after epoch 5"
+    )
 
+# %% optimizers picture
 with style():
     figure, axes = plt.subplots(figsize=(5, 4.4))
-    for (name, accuracies), marker in zip(runs.items(), "os^vD", strict=True):
-        axes.plot(range(1, 6), [validation for _, validation in accuracies], marker=marker, label=name)
+    for (name, run), marker in zip(runs.items(), "os^vD", strict=True):
+        percents = [validation for _, validation in run]
+        axes.plot(range(1, 6), percents, marker=marker, label=name)
     axes.set(xlabel="epoch", ylabel="validation accuracy (%)", xticks=range(1, 6))
     axes.set_title("Adam needs no tuning; SGD needs\na rate that fits the loss")
     axes.legend(fontsize=9)
 save(figure, "5-optimizers")
 
 # %% dropout
-few = {f"dropout {dropout}": train(dropout=dropout, digits=1000, epochs=30) for dropout in (0.0, 0.5)}
-for name, accuracies in few.items():
-    print(f"{name}: {accuracies[-1][0]:.1f} % of 1000 training digits, {accuracies[-1][1]:.1f} % of validation digits")
+few = {share: train(dropout=share, digits=1000, epochs=30) for share in (0.0, 0.5)}
+for share, run in few.items():
+    print(f"dropout {share}: {run[-1][0]:.1f} % of 1000 training digits,")
+    print(f"             {run[-1][1]:.1f} % of validation digits")
 
 # %% batch norm
 RATES = (0.01, 0.1, 1.0, 3.0)
-by_rate = {
-    name: [train("SGD", rate, batch_norm=batch_norm, epochs=2)[-1][1] for rate in RATES]
-    for name, batch_norm in {"plain": False, "batch normalization": True}.items()
-}
-for name, percents in by_rate.items():
-    print(f"{name:19}", ", ".join(f"{percent:.1f} % at {rate}" for rate, percent in zip(RATES, percents, strict=True)))
+plain = [train("SGD", rate, epochs=2)[-1][1] for rate in RATES]
+normalized = [train("SGD", rate, batch_norm=True, epochs=2)[-1][1] for rate in RATES]
+for rate, without, with_norm in zip(RATES, plain, normalized, strict=True):
+    print(f"lr {rate:4}: plain {without:.1f} %, batch normalization {with_norm:.1f} %")
 
 # %% hidden size
 SIZES = (2, 8, 32, 125, 500, 1000)
 by_size = [train(hidden=size)[-1][1] for size in SIZES]
 for size, percent in zip(SIZES, by_size, strict=True):
-    print(f"{size:4} hidden units, {784 * size + size + 10 * size + 10:9,} parameters: {percent:.1f} %")
+    parameters = 784 * size + size + size * 10 + 10
+    print(f"{size:4} hidden units, {parameters:7,} parameters: {percent:.1f} %")
 
+# %% levers picture
 with style():
     figure, (top, middle, bottom) = plt.subplots(3, 1, figsize=(5, 10))
-    for (name, accuracies), color in zip(few.items(), ("C0", "C1"), strict=True):
-        training, validation = zip(*accuracies, strict=True)
-        top.plot(range(1, 31), training, "--", color=color, label=f"{name}, training")
-        top.plot(range(1, 31), validation, color=color, label=f"{name}, validation")
-    top.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(75, 101), title="1000 digits are learnt by heart: overfitting")
+    for (share, run), color in zip(few.items(), ("C0", "C1"), strict=True):
+        seen, unseen = zip(*run, strict=True)
+        top.plot(
+            range(1, 31), seen, "--", color=color, label=f"dropout {share}, training"
+        )
+        top.plot(
+            range(1, 31), unseen, color=color, label=f"dropout {share}, validation"
+        )
+    top.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(75, 101))
+    top.set_title("1000 digits are learnt by heart: overfitting")
     top.legend(fontsize=9)
-    for (name, percents), marker in zip(by_rate.items(), "os", strict=True):
-        middle.semilogx(RATES, percents, marker=marker, label=name)
+    middle.semilogx(RATES, plain, "o-", label="plain")
+    middle.semilogx(RATES, normalized, "s-", label="batch normalization")
     middle.set(xlabel="learning rate of SGD", ylabel="validation accuracy (%)")
     middle.set_title("Batch normalization forgives the learning rate")
     middle.legend(fontsize=9)
     bottom.semilogx(SIZES, by_size, "o-")
-    bottom.set(xlabel="hidden units", ylabel="validation accuracy (%)", xticks=SIZES, xticklabels=SIZES)
+    bottom.set(xlabel="hidden units", ylabel="validation accuracy (%)")
+    bottom.set_xticks(SIZES, [str(size) for size in SIZES])
     bottom.minorticks_off()
     bottom.set_title("Each step to more hidden units gains less")
 save(figure, "5-levers")
@@ -132,17 +148,24 @@ def objective(trial: optuna.Trial) -> float:
 
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
+study = optuna.create_study(
+    direction="maximize", sampler=optuna.samplers.TPESampler(seed=0)
+)
 study.optimize(objective, n_trials=12)
 values = [trial.value or 0.0 for trial in study.trials]
 print(f"{len(values)} trials from {min(values):.1f} % to {max(values):.1f} %")
-print("best:", ", ".join(f"{name} {value:.3g}" for name, value in study.best_params.items()))
+best = study.best_params
+print(
+    f"best: hidden {best['hidden']}, lr {best['lr']:.3f}, dropout {best['dropout']:.2f}"
+)
 
+# %% search picture
 with style():
     figure, axes = plt.subplots(figsize=(5, 3.8))
-    axes.semilogx([trial.params["lr"] for trial in study.trials], values, "o")
-    axes.semilogx(study.best_params["lr"], study.best_value, "o", color="C1", markersize=10, label="best")
+    rates = [trial.params["lr"] for trial in study.trials]
+    axes.semilogx(rates, values, "o", label="trial")
+    axes.semilogx(best["lr"], study.best_value, "o", markersize=10, label="best")
     axes.set(xlabel="learning rate of Adam", ylabel="validation accuracy (%)")
-    axes.set_title("The search finds the learning rate\nthat matters")
+    axes.set_title("The search finds that the learning rate\nmatters most")
     axes.legend()
 save(figure, "5-search")
