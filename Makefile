@@ -5,22 +5,27 @@
 
 PYTHON ?= python3
 TORCH_BACKEND ?=
-VERSION ?= 1.0
+# The model of commands that are about one, and the recipe of its training, if that has several.
+MODEL ?= mnist
 RECIPE ?= fast
 
 python := .venv/bin/python
 installed := .venv/installed
 installed_dev := .venv/installed-dev
 installed_bench := .venv/installed-bench
+installed_export := .venv/installed-export
 scanners := .venv-scan/installed
 installed_learn := .venv/installed-learn
 installed_docs := .venv-docs/installed
 # One process more than cores, at most four, because tests wait: each process starts a TorchServe of its own.
 parallel = --dist loadgroup --numprocesses $$($(python) -c "import os; print(min(4, os.cpu_count() + 1))")
-models := $(patsubst model/%/net.py,%,$(wildcard model/*/net.py))
+models := $(patsubst model/%/model.yaml,%,$(wildcard model/*/model.yaml))
 archives := $(models:%=model_store/%.mar)
-# Generic code in every archive, and the code that packs it.
-packed := $(wildcard handlers/*.py torchserve_patches/*.py model/*.py training/*.py common/*.py)
+# The files of archives: generic code, which includes the code that packs it, and the folders of each model.
+folders := common handlers model torchserve_patches
+packed := $(sort $(wildcard training/*.py) $(shell find $(folders) -type f ! -path '*/.*' ! -name '*.pyc'))
+files_of = $(filter handlers/$(1)/% model/$(1)/%,$(packed))
+generic := $(filter-out $(foreach model,$(models),$(call files_of,$(model))),$(packed))
 
 # Docker can use a GPU where the driver sees one and NVIDIA's container toolkit is registered.
 gpu = $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && docker info 2>/dev/null | grep -qi nvidia && echo yes)
@@ -45,16 +50,20 @@ serve: $(archives) ## Serve at http://127.0.0.1:8080, with a page to draw on at 
 	@$(python) -m serving serve
 
 .PHONY: predict
-predict: $(installed) ## Ask the running server: make predict IMAGE=model/mnist/samples/7.png
-	@$(python) -m serving predict "$(or $(IMAGE),$(error name an image: make predict IMAGE=model/mnist/samples/7.png))"
+predict: $(installed) ## Ask the running server: make predict IMAGE=digit.png; MODEL=NAME asks another model
+	@$(python) -m serving predict $(MODEL) "$(or $(IMAGE),$(error name a file: make predict IMAGE=digit.png))"
 
 .PHONY: up
-up: $(archives) ## Build and start the containers at http://127.0.0.1:8000; MONITORING=1 adds Prometheus and Grafana
+up: $(archives) gateway-config ## Build and start the containers at http://127.0.0.1:8000; MONITORING=1 adds Prometheus and Grafana
 	$(if $(MONITORING),$(if $(GRAFANA_PASSWORD),,$(error Grafana needs a password: GRAFANA_PASSWORD=… make up MONITORING=1)))
 	@echo "$(if $(gpu),serving on the GPU,serving on the CPU: Docker has no GPU that it can use)"
 	$(compose) $(monitored) up --build --detach --wait
 	@echo "ready: http://127.0.0.1:$(or $(PORT),8000)  (make down stops it)"
 	@[ -z "$(MONITORING)" ] || echo "Grafana: http://127.0.0.1:$(or $(GRAFANA_PORT),3000) (admin)  Prometheus: http://127.0.0.1:$(or $(PROMETHEUS_PORT),9090)"
+
+.PHONY: images
+images: $(archives) gateway-config ## Build the images of `make up`
+	$(compose) build torchserve gateway
 
 .PHONY: down
 down: ## Stop the containers when their requests are answered, and remove them with Prometheus' data
@@ -63,27 +72,35 @@ down: ## Stop the containers when their requests are answered, and remove them w
 ## Train
 
 .PHONY: train
-train: $(installed) ## Train both models; RECIPE=study, fast or best; ARGS='--epochs 5' is passed on
-	$(python) -m training.mnist.train --recipe $(RECIPE) $(ARGS)
-	$(python) -m training.xor.train
+train: $(installed) ## Train all models; RECIPE=study, fast or best; ARGS='--epochs 5' is passed to the training of MODEL
+	$(foreach model,$(models),$(call train,$(model)) $(if $(filter $(MODEL),$(model)),$(ARGS)) &&) true
 
 .PHONY: archive
-archive: $(if $(filter 1.0,$(VERSION)),$(archives),model_store/mnist-$(VERSION).mar) ## Pack weights, net and handler into model_store/*.mar; VERSION=2.0 packs mnist-2.0.mar to deploy
+archive: $(if $(VERSION),model_store/$(MODEL)-$(VERSION).mar,$(archives)) ## Pack weights, net and handler into model_store/*.mar; VERSION=2.0 packs MODEL-2.0.mar to deploy
+
+.PHONY: export
+export: weights/$(MODEL).json $(installed_export) ## Write a model as ONNX, torch.export and a folder for Triton (of MODEL)
+	@$(python) -m training.export $(MODEL) $(ARGS)
 
 .PHONY: report
-report: weights/mnist.json $(installed_dev) ## Compare the recipes and describe the served model: report/index.html; trains missing runs
-	$(python) -m training.mnist.report $(ARGS)
+report: weights/$(MODEL).json $(installed_dev) ## Compare the recipes and describe the served model: report/index.html; trains missing runs
+	$(python) -m training.$(MODEL).report $(ARGS)
 
 .PHONY: eval-robustness
-eval-robustness: weights/mnist.json $(installed_dev) ## Measure the accuracy on synthetic photos, scans and drawings
-	$(python) -m training.mnist.robustness $(ARGS)
+eval-robustness: weights/$(MODEL).json $(installed_dev) ## Measure the accuracy on synthetic photos, scans and drawings
+	$(python) -m training.$(MODEL).robustness $(ARGS)
 
 .PHONY: training-image
-training-image: $(installed) ## Build mnist-training on the image of `make up`, for training on a cluster
-	$(python) -m training.mnist.data
-	docker build --tag mnist-training --secret id=ca,src=$(CA_CERTIFICATES) --file docker/training/Dockerfile .
+training-image: $(installed) ## Build serving-training on the image of `make up`, for training on a cluster
+	mkdir -p data
+	$(foreach data,$(wildcard training/*/data.py),$(python) -m $(subst /,.,$(data:.py=)) &&) true
+	docker build --tag serving-training --secret id=ca,src=$(CA_CERTIFICATES) --file docker/training/Dockerfile .
 
 ## Develop
+
+.PHONY: new-model
+new-model: $(installed) ## Make the folders of a new model: make new-model NAME=shapes; TEMPLATE=tabular takes numbers
+	@$(python) -m scaffold '$(or $(NAME),$(error name the model: make new-model NAME=shapes))' --template '$(or $(TEMPLATE),image)'
 
 .PHONY: test
 test: $(archives) $(installed_dev) ## Run the unit tests and the tests against the real TorchServe
@@ -108,7 +125,7 @@ test-faults: $(archives) $(installed_dev) ## Run the fault injection and write i
 check: $(installed_dev) ## Lint, formatting and types; writes nothing
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m mypy $(addprefix -p ,benchmarks common fuzz handlers model serving torchserve_patches training)
+	$(python) -m mypy $(addprefix -p ,benchmarks common fuzz handlers kubernetes model scaffold serving torchserve_patches training)
 
 .PHONY: fix
 fix: $(installed_dev) ## Fix lint and formatting where that is automatic
@@ -122,7 +139,7 @@ compile = .venv/bin/uv pip compile --quiet --universal --python-version 3.10 --g
 lock: $(installed) ## Pin requirements/*.txt from their *.in again, and those of the benchmark's servers
 	$(compile) requirements/uv.in -o requirements/uv.txt
 	$(compile) requirements/serve.in -o requirements/serve.txt
-	for name in train bench learn dev; do $(compile) --constraints requirements/serve.txt requirements/$$name.in -o requirements/$$name.txt; done
+	for name in train bench export learn dev; do $(compile) --constraints requirements/serve.txt requirements/$$name.in -o requirements/$$name.txt; done
 	$(compile) requirements/scan.in -o requirements/scan.txt
 	$(compile) requirements/docs.in -o requirements/docs.txt
 	for name in $(basename $(wildcard benchmarks/servers/requirements/*.in)); do $(compile) $$name.in -o $$name.txt; done
@@ -178,39 +195,44 @@ scan: $(scanners) ## Lint the Dockerfiles and list the packages of the images of
 	.venv-scan/bin/trivy config --quiet --skip-check-update --severity MEDIUM,HIGH,CRITICAL --exit-code 1 docker
 	mkdir -p sbom
 	for name in torchserve gateway; do \
-	  SYFT_CHECK_FOR_APP_UPDATE=false .venv-scan/bin/syft scan docker:mnist-$$name -o cyclonedx-json=sbom/$$name.cdx.json || exit 1; \
+	  SYFT_CHECK_FOR_APP_UPDATE=false .venv-scan/bin/syft scan docker:serving-$$name -o cyclonedx-json=sbom/$$name.cdx.json || exit 1; \
 	done
 
 .PHONY: fuzz-api
-fuzz-api: $(scanners) ## Test the gateway of `make up` against docs/openapi.yaml for DURATION=600 seconds
-	.venv-scan/bin/schemathesis --config-file tests/containers/schemathesis.toml run docs/openapi.yaml \
+fuzz-api: $(scanners) gateway-config ## Test the gateway of `make up` against its OpenAPI document for DURATION=600 seconds
+	.venv-scan/bin/schemathesis --config-file tests/containers/schemathesis.toml run build/gateway/openapi.yaml \
 	  --url http://127.0.0.1:$(or $(PORT),8000) --max-time $(or $(DURATION),600)
 
 .PHONY: k8s-check
-k8s-check: $(scanners) $(installed_dev) kubernetes/overlays/monitoring/alerts.yaml ## Validate the Kubernetes manifests against their schemas, trivy and compose.yaml
+k8s-check: $(scanners) $(installed_dev) ## Validate the Kubernetes manifests against their schemas, trivy and compose.yaml
 	kubernetes/check
 	$(python) -m pytest tests/kubernetes
 
-kubernetes/overlays/monitoring/alerts.yaml: docker/monitoring/alerts.yaml kubernetes/generate-alerts
-	$(python) kubernetes/generate-alerts >$@
+.PHONY: k8s-generate
+k8s-generate: $(installed) ## Write the Kubernetes files of each model, and Prometheus' alerts for its operator
+	$(python) -m kubernetes.generate
 
 # Files
 
 define archive_of
-model_store/$(1).mar: weights/$(1).json $$(packed) $$(wildcard $(foreach depth,* */*,handlers/$(1)/$(depth).py model/$(1)/$(depth).py)) model/$(1)/model-config.yaml
+model_store/$(1).mar: weights/$(1).json $$(generic) $$(call files_of,$(1))
 	$$(python) -m training.archive $(1)
+
+model_store/$(1)-%.mar: model_store/$(1).mar
+	$$(python) -m training.archive $(1) --version $$* --file $$(@F)
 endef
 $(foreach model,$(models),$(eval $(call archive_of,$(model))))
 
-model_store/mnist-%.mar: model_store/mnist.mar
-	$(python) -m training.archive mnist --version $* --file $(@F)
-
 # Trained once; `make train` does it again. A report is written after its weights: where it is, both are.
-weights/mnist.json: | $(installed)
-	$(python) -m training.mnist.train --recipe $(RECIPE)
+train = RECIPE=$(RECIPE) $(python) -m training.$(1).train
 
-weights/xor.json: | $(installed)
-	$(python) -m training.xor.train
+weights/%.json: | $(installed)
+	$(call train,$*)
+
+# The routes of nginx and the OpenAPI document. Always generated: a model whose folder is gone is no prerequisite.
+.PHONY: gateway-config
+gateway-config: $(installed)
+	@$(python) -m serving.gateway_config build/gateway
 
 install := PYTHON=$(python) TORCH_BACKEND=$(TORCH_BACKEND) requirements/install
 
@@ -238,6 +260,10 @@ $(installed_learn): requirements/learn.txt | $(installed)
 $(installed_docs): requirements/docs.txt | $(installed)
 	.venv/bin/uv venv --quiet --clear --python $(python) .venv-docs
 	.venv/bin/uv pip install --python .venv-docs --require-hashes -r requirements/docs.txt
+	touch $@
+
+$(installed_export): requirements/export.txt | $(installed)
+	$(install) export
 	touch $@
 
 # In an environment of their own, because the project imports none of them and they take 1 GB.

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from handlers.errors import ClientError
 from handlers.inputs import Inputs, micro_batches
-from handlers.messages import STATUS_PHRASES, RawRequest, Response, lowercase_headers
+from handlers.messages import FAILED, STATUS_PHRASES, RawRequest, Response, lowercase_headers
 from handlers.metrics import Batch, PredictionMetrics
 from handlers.request_parsing import Request, RequestParser
 from handlers.response_encoding import Prediction, ResponseEncoder, Values
@@ -133,7 +133,15 @@ class ModelHandler(ABC):
         return [response.body for response in responses]
 
     def handle_batch(self, batch: Sequence[RawRequest]) -> list[Response]:
-        """Return the response to each request of a batch, in order."""
+        """Return the response to each request of a batch, in order: 500 to all where our own code fails."""
+        try:
+            return self._handle_batch(batch)
+        except Exception:
+            logger.exception("a batch of %d requests failed", len(batch))
+            self.metrics.add(Batch(len(batch), [FAILED.outcome] * len(batch), 0, 0, 0))
+            return [FAILED] * len(batch)
+
+    def _handle_batch(self, batch: Sequence[RawRequest]) -> list[Response]:
         start_s = time.perf_counter()
         results: list[Any] = [self._parse(request) for request in batch]
         pending = [i for i, result in enumerate(results) if not isinstance(result, Response)]

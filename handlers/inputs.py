@@ -39,10 +39,7 @@ class InputReader:
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
-        """The accepted shapes of one input; grayscale pixels may also have a dimension for their one channel."""
-        shape = self.spec.shape
-        channels = [(1, *shape), (*shape, 1)] if self.spec.type == "pixels" and len(shape) == 2 else []
-        return list(dict.fromkeys([shape, (self.size,), *channels]))
+        return self.spec.shapes
 
     def read_body(self, body: bytes) -> Inputs:
         """Preprocess a body: a file, or a file as a data: URL or in base64; return [1, *shape]."""

@@ -36,6 +36,7 @@ class Response(NamedTuple):
     headers: Headers = ()
 
 
+FAILED = Response(b'{"error":"the server failed; its log says why"}', status=500, outcome="failed")
 HandleBatch = Callable[[Sequence[RawRequest]], Sequence[Response]]
 
 

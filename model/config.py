@@ -5,6 +5,7 @@ A model is a folder in model/ with a model.yaml; its name is the folder's.
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -41,15 +42,30 @@ class Input(_Section, frozen=True):
     maximum: float | None = None
     max_count: int = 10_000  # inputs in one request
 
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The accepted shapes of one input; grayscale pixels may also have a dimension for their one channel."""
+        channels = [(1, *self.shape), (*self.shape, 1)] if self.type == "pixels" and len(self.shape) == 2 else []
+        return list(dict.fromkeys([self.shape, (math.prod(self.shape),), *channels]))
+
+    @property
+    def datatypes(self) -> list[str]:
+        """The accepted datatypes of tensors in the Open Inference Protocol; BYTES are files in base64."""
+        numbers = ["UINT8", "FP32"] if self.type == "pixels" else ["FP32", "FP64", "INT64", "INT32", "UINT8"]
+        return [*numbers, *(["BYTES"] if self.encoded else [])]
+
 
 class Output(_Section, frozen=True):
     """One output of the handler's `postprocess`: its datatype in the Open Inference Protocol, its shape for one input.
 
-    BYTES are strings.
+    BYTES are strings. `description`, `minimum` and `maximum` are for the OpenAPI document.
     """
 
     datatype: Literal["FP32", "INT64", "UINT8", "BYTES"]
     shape: tuple[int, ...] = ()
+    description: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
 
 
 class Protocols(_Section, frozen=True):

@@ -1,4 +1,4 @@
-"""The web server of the drawing page: the files of web/, and the prediction routes, which it forwards to TorchServe.
+"""The web server of the page: the files of web/, and the models' routes, which it forwards to TorchServe.
 
 `tsctl serve` runs it beside TorchServe, which serves no files; in containers the gateway has this role. It listens on
 the loopback alone and checks the Host header, so that a web site cannot reach it through DNS rebinding.
@@ -12,12 +12,14 @@ import json
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from model.config import ModelConfig
+from serving import openapi
 from serving.torchserve.preflight import port_error
 
 WEB = Path(__file__).resolve().parent.parent / "web"
@@ -25,7 +27,6 @@ DEFAULT_PORT = "8000"
 BODY_LIMIT_BYTES = 8 * 2**20
 FORWARD_TIMEOUT_S = 60.0
 ALLOWED_HOSTS = {"127.0.0.1", "localhost", "::1"}
-FORWARDED_PATHS = re.compile(r"/(?:predictions|explanations)/mnist(?:/[0-9.]+)?|/predictions/xor")
 CONTENT_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 HEADERS = {  # the same as the gateway's (docker/gateway/nginx.conf)
     "Content-Security-Policy": (
@@ -43,14 +44,35 @@ STATUS_HEADERS = {405: ("Allow", "POST, PUT"), 429: ("Retry-After", "1"), 503: (
 
 
 class UiServer(ThreadingHTTPServer):
-    """Serves the page at `port` of 127.0.0.1 (0: any free one) and forwards predictions to the URL `inference`."""
+    """Serves the page at `port` of 127.0.0.1 (0: any free one) and forwards requests to `models` at `inference`, a URL.
 
-    def __init__(self, inference: str, port: int) -> None:
+    As at the gateway, only models with `gateway: true` get any.
+    """
+
+    def __init__(self, inference: str, models: Sequence[ModelConfig], port: int) -> None:
         self.inference = urlsplit(inference).netloc
+        self.models = [model for model in models if model.gateway]
         self.files = {f"/{path.name}": path for path in WEB.iterdir() if path.suffix in CONTENT_TYPES}
         self.files["/"] = WEB / "index.html"
+        self.openapi = openapi.to_yaml(self.models).encode()
         super().__init__(("127.0.0.1", port), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def route(self, path: str) -> str | None:
+        """Return TorchServe's path for a request to `path`, or None where nothing is forwarded.
+
+        The routes of the V1 and V2 protocols are other names of /predictions.
+        """
+        for model in self.models:
+            name = re.escape(model.name)
+            verbs = "predictions|explanations" if model.explanation else "predictions"
+            if re.fullmatch(rf"/(?:{verbs})/{name}(?:/[0-9.]+)?", path):
+                return path
+            if path == f"/v1/models/{model.name}:predict" or (
+                model.protocols.v2 and path == f"/v2/models/{model.name}/infer"
+            ):
+                return f"/predictions/{model.name}"
+        return None
 
     def handle_error(self, *args: Any) -> None:
         if not isinstance(sys.exc_info()[1], OSError):  # the browser disconnected
@@ -58,20 +80,20 @@ class UiServer(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def running(inference: str, port: str = DEFAULT_PORT) -> Iterator[str]:
+def running(inference: str, models: Sequence[ModelConfig], port: str = DEFAULT_PORT) -> Iterator[str]:
     """Serve the page in the background while the context lasts. Yields a sentence with its URL, or with the error."""
     try:
         if not port.isdecimal() or int(port) > 65535:
             raise ValueError(f"{port!r} is not a port number")
-        server = UiServer(inference, int(port))
+        server = UiServer(inference, models, int(port))
     except (OSError, ValueError) as error:
         reason = port_error("127.0.0.1", int(port), error) if isinstance(error, OSError) else error
-        yield f"The drawing page is not available: {reason}; choose a port from 1 to 65535 with SERVING_UI_PORT.\n"
+        yield f"The page is not available: {reason}; choose a port from 1 to 65535 with SERVING_UI_PORT.\n"
         return
     with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield f"Or draw a digit: {server.url}\n"
+            yield f"Or open the page: {server.url}\n"
         finally:
             server.shutdown()
 
@@ -79,7 +101,7 @@ def running(inference: str, port: str = DEFAULT_PORT) -> Iterator[str]:
 class _Handler(BaseHTTPRequestHandler):
     server: UiServer
     protocol_version = "HTTP/1.1"
-    server_version, sys_version = "mnist", ""
+    server_version, sys_version = "serving", ""
     timeout = 30
     wbufsize = -1
     disable_nagle_algorithm = True
@@ -93,13 +115,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_error(403, f"this server is only for this machine; open {self.server.url}")
         elif self.unread_bytes < 0 or "Transfer-Encoding" in self.headers:
             self._send_error(411, "say the length of the body in the header Content-Length")
-        elif FORWARDED_PATHS.fullmatch(path):
-            self._forward(path)
+        elif target := self.server.route(path):
+            self._forward(target)
         elif path in self.server.files and self.command in ("GET", "HEAD"):
             file = self.server.files[path]
             self._respond(200, f"{CONTENT_TYPES[file.suffix]}; charset=utf-8", file.read_bytes())
+        elif path == "/openapi.yaml" and self.command in ("GET", "HEAD"):
+            self._respond(200, "application/yaml; charset=utf-8", self.server.openapi)
         else:
-            self._send_error(404, "not found; send digits to /predictions/mnist")
+            paths = ", ".join(f"/predictions/{model.name}" for model in self.server.models)
+            self._send_error(404, f"not found; send requests to {paths or 'no path: no model is served'}")
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _handle  # noqa: N815
 

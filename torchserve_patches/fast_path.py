@@ -21,10 +21,9 @@ from typing import Any
 
 import ts
 from ts.protocol import otf_message_handler
-from ts.protocol.otf_message_handler import create_predict_response
 from ts.service import Service
 
-from handlers.messages import STATUS_PHRASES, HandleBatch, Headers, RawRequest, Response, lowercase_headers
+from handlers.messages import FAILED, STATUS_PHRASES, HandleBatch, Headers, RawRequest, Response, lowercase_headers
 from torchserve_patches import TORCHSERVE_VERSION
 
 READ_AHEAD_BYTES = 65_536
@@ -55,15 +54,17 @@ def install(handle_batch: HandleBatch) -> bool:
 
 
 def replace_predict(handle_batch: HandleBatch) -> None:
-    """Replace `Service.predict`, which TorchServe calls with each batch."""
+    """Replace `Service.predict`, which TorchServe calls with each batch.
+
+    If `handle_batch` raises, each request is answered with 500. TorchServe would answer 503, which is a full queue.
+    """
 
     def predict(_: Service, batch: Sequence[RawRequest]) -> bytes:
         try:
             return encode_responses(batch, handle_batch(batch))
         except Exception:
             logger.exception("a batch failed")
-            ids = {i: request.id for i, request in enumerate(batch)}
-            return bytes(create_predict_response(None, ids, "Prediction failed", 503))
+            return encode_responses(batch, [FAILED] * len(batch))
 
     Service.predict = predict
 

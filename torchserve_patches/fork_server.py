@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 # Modules that all workers import and that do not depend on a worker's environment.
-PRELOAD = ("cv2", "numpy", "orjson", "PIL.Image", "torch", "yaml")
+PRELOAD = ("cv2", "msgspec", "numpy", "orjson", "PIL.Image", "psutil", "torch", "yaml")
 STANDARD_INPUT = 0
 MAX_MESSAGE_BYTES = 1 << 20
 

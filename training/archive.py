@@ -47,6 +47,11 @@ def archive(name: str, weights_path: Path, version: str, min_accuracy: float) ->
     """
     config.check_files(config.load(name))
     _check_weights(name, weights_path, min_accuracy)
+    return pack(name, weights_path, version)
+
+
+def pack(name: str, weights_path: Path, version: str) -> bytes:
+    """Pack the model `name` like `archive`, without a check of its weights. Raises ArchiveError."""
     handler = ROOT / "handlers" / name / "handler.py"
     _check_one_class(handler)
     with tempfile.TemporaryDirectory() as folder:
@@ -78,18 +83,30 @@ def copy_packages(name: str, target: Path) -> None:
     torch-model-archiver copies sub-folders of a folder of extra files, and TorchServe puts the unpacked archive on the
     worker's PYTHONPATH. The handler's module is left out: TorchServe loads it from the top of the archive.
     """
+    for file in packaged_files(name):
+        copy = target / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+
+
+def packaged_files(name: str) -> list[Path]:
+    """Return the files that `copy_packages` copies."""
     others = {ROOT / package / model for package in PACKAGES for model in config.names() if model != name}
-    for package in PACKAGES:
-        for file in [*(ROOT / package).rglob("*.py"), *(ROOT / package / name).glob("model.yaml")]:
-            if file.name != "handler.py" and others.isdisjoint(file.parents):
-                copy = target / file.relative_to(ROOT)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, copy)
+    return [
+        file
+        for package in PACKAGES
+        for file in [*(ROOT / package).rglob("*.py"), *(ROOT / package / name).glob("model.yaml")]
+        if file.name != "handler.py" and others.isdisjoint(file.parents)
+    ]
 
 
 def _check_one_class(module: Path) -> None:
     """Raise ArchiveError unless `module` defines one class: TorchServe fails on a handler module with more."""
-    classes = [node.name for node in ast.parse(module.read_bytes()).body if isinstance(node, ast.ClassDef)]
+    try:
+        tree = ast.parse(module.read_bytes(), module.name)
+    except (SyntaxError, ValueError) as error:  # ValueError: a null byte
+        raise ArchiveError(f"{module.relative_to(ROOT)} is not valid Python: {error}") from error
+    classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
     if len(classes) != 1:
         found = ", ".join(classes) or "none"
         raise ArchiveError(f"{module} must define exactly one class, not {found}: move the rest to another module")

@@ -83,12 +83,6 @@ def encode(
     return b"".join([header, *tail]), len(header)
 
 
-def accepted_datatypes(reader: InputReader) -> list[str]:
-    """Return the datatypes of input tensors that a model accepts."""
-    numbers = ("UINT8", "FP32") if reader.spec.type == "pixels" else tuple(DTYPES)
-    return [*numbers, *(["BYTES"] if reader.spec.encoded else [])]
-
-
 def _parse_shape(shape: Any, reader: InputReader) -> list[int]:
     if type(shape) is int:  # KServe's tobytes.py sends -1
         shape = [shape]
@@ -102,7 +96,7 @@ def _check_shape(shape: list[int], datatype: Any, reader: InputReader) -> None:
 
     Checked before the sizes are multiplied: a client can send millions of sizes, and huge ones.
     """
-    datatypes = accepted_datatypes(reader)
+    datatypes = reader.spec.datatypes
     if datatype not in datatypes:
         raise ClientError(f"datatype {reprlib.repr(datatype)} is not accepted; send {' or '.join(datatypes)}")
     if tuple(shape[1:]) not in ([()] if datatype == "BYTES" else reader.shapes):

@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn, TypeAlias
 
-from serving.client import Client
+from serving.client import INFERENCE_URL, MANAGEMENT_URL, Client
 
-INFERENCE_URL = "http://127.0.0.1:8080"
-MANAGEMENT_URL = "http://127.0.0.1:8081"
 METRICS_URL = "http://127.0.0.1:8082"
 Run: TypeAlias = Callable[[argparse.Namespace], int | None]  # returns the exit code, None for 0
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"

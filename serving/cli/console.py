@@ -1,33 +1,83 @@
-"""Terminal output: tables, bars and a heat map."""
+"""Terminal output: tables, bars and a map."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from serving.client import Explanation, Prediction
+if TYPE_CHECKING:
+    from model.config import ModelConfig
 
 console = Console()
 BAR_WIDTH = 30
+MAX_VALUES = 10  # longer lists are described by their shape
 
 
-def show_prediction(prediction: Prediction, name: str) -> None:
-    """Print the digit and a bar for each of the ten probabilities."""
-    table = Table(title=f"{name}: {prediction.digit} ({prediction.confidence:.2%})", show_header=False, box=None)
-    for digit, probability in enumerate(prediction.probabilities):
-        style = "bold green" if digit == prediction.digit else "dim"
-        table.add_row(str(digit), "█" * round(probability * BAR_WIDTH), f"{probability:.2%}", style=style)
+def show_prediction(prediction: Mapping[str, Any], name: str, config: ModelConfig | None = None) -> None:
+    """Print what was predicted; for a classifier with scores from 0 to 1, a bar for each label, else each output.
+
+    Without a model.yaml no output is known to be a label.
+    """
+    label, scores = find_classes(prediction, config) if config else (None, None)
+    confidence = f" ({prediction['confidence']:.2%})" if "confidence" in prediction else ""
+    title = name if label is None else f"{name}: {label}{confidence}"
+    console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
+    table = Table(show_header=False, box=None)
+    if config and scores:
+        for each, score in zip(config.labels, scores, strict=True):
+            style = "bold green" if each == label else "dim"
+            table.add_row(each, "█" * round(score * BAR_WIDTH), f"{score:.2%}", style=style)
+    else:
+        _add_outputs(table, prediction)
     console.print(table)
 
 
-def show_attribution(explanation: Explanation) -> None:
-    """Print the 28×28 attribution: red supports the digit, blue contradicts it."""
-    largest = max(abs(value) for row in explanation.attribution for value in row) or 1.0
-    for row in explanation.attribution:
+def find_classes(prediction: Mapping[str, Any], config: ModelConfig) -> tuple[str | None, list[float] | None]:
+    """Return the label of a prediction, and the scores of all labels, as far as the prediction has them."""
+    count = len(config.labels)
+    names = [name for name, output in config.outputs.items() if count and output.shape == (count,)]
+    scores = next((prediction[name] for name in names if name in prediction), None)
+    if scores and not all(0 <= score <= 1 for score in scores):
+        scores = None
+    if config.label_output in prediction:
+        return config.labels[prediction[config.label_output]], scores
+    if label := next((value for value in prediction.values() if value in config.labels), None):
+        return label, scores
+    return (config.labels[scores.index(max(scores))] if scores else None), scores
+
+
+def _add_outputs(table: Table, outputs: Mapping[str, Any]) -> None:
+    for name, value in outputs.items():
+        table.add_row(name, _format_output(value))
+
+
+def _format_output(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if not isinstance(value, list) or (len(value) <= MAX_VALUES and not any(isinstance(each, list) for each in value)):
+        return str(value)
+    return f"{' × '.join(map(str, np.shape(value)))} values"
+
+
+def show_explanation(outputs: Mapping[str, Any]) -> None:
+    """Print a map of an `attribution` in two dimensions, and each other output."""
+    table = Table(show_header=False, box=None)
+    others = dict(outputs)
+    if np.ndim(outputs.get("attribution", 0)) == 2:
+        _show_map(others.pop("attribution"))
+    _add_outputs(table, others)
+    console.print(table)
+
+
+def _show_map(values: Sequence[Sequence[float]]) -> None:
+    """Print numbers in two dimensions as colours: red is positive, blue negative."""
+    largest = max(abs(value) for row in values for value in row) or 1.0
+    for row in values:
         line = Text()
         for value in row:
             strength = round(255 * abs(value) / largest)
@@ -56,32 +106,38 @@ def show_description(description: Mapping[str, Any]) -> None:
     console.print(table)
 
 
-def show_versions(stats: Mapping[str, Mapping[str, float | None]]) -> None:
+def show_versions(stats: Mapping[str, Mapping[str, Any]]) -> None:
     """Print a column for each version and a row for each statistic."""
     table = Table("", *stats)
-    for row in next(iter(stats.values())):
-        name = f"read as {row}" if row.isdigit() else _ROWS[row]
-        table.add_row(name, *(_format_value(row, column[row]) for column in stats.values()))
+    columns = [_flatten(version) for version in stats.values()]
+    for row in columns[0]:
+        table.add_row(row, *(column[row] for column in columns))
     console.print(table)
 
 
 _ROWS = {
-    "requests": "requests",
-    "no_digit": "refused: no digit",
-    "bad_request": "refused: cannot be read",
-    "failed": "failed",
-    "requests_in_a_batch": "requests in a batch",
-    "batch_ms": "a batch in the worker (ms)",
-    "digits": "digits read",
-    "confidence": "confidence",
-    "uncertain": "at most 90 % sure",
+    "requests": ("requests", "{:.0f}"),
+    "requests_in_a_batch": ("requests in a batch", "{:.2f}"),
+    "batch_ms": ("a batch in the worker (ms)", "{:.2f}"),
+    "predictions": ("predictions", "{:.0f}"),
+    "confidence": ("confidence", "{:.2%}"),
+    "uncertain": ("at most 90 % sure", "{:.2%}"),
 }
 
 
-def _format_value(row: str, value: float | None) -> str:
-    """Format counts without decimals, times and sizes with two, and shares in per cent."""
-    if value is None:
-        return "–"
-    if row in ("requests_in_a_batch", "batch_ms"):
-        return f"{value:.2f}"
-    return f"{value:.2%}" if row in ("confidence", "uncertain") or row.isdigit() else f"{value:.0f}"
+def _flatten(stats: Mapping[str, Any]) -> dict[str, str]:
+    """Return the rows of one version: counts without decimals, times and sizes with two, shares in per cent."""
+    rows: dict[str, str] = {}
+    for name, value in stats.items():
+        if name == "refused":
+            rows |= {f"refused: {outcome}": f"{count:.0f}" for outcome, count in value.items()}
+        elif name == "classes":
+            rows |= {f"predicted: {label}": _format("{:.2%}", share) for label, share in value.items()}
+        else:
+            title, form = _ROWS[name]
+            rows[title] = _format(form, value)
+    return rows
+
+
+def _format(form: str, value: float | None) -> str:
+    return "–" if value is None else form.format(value)

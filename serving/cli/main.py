@@ -1,7 +1,7 @@
-"""The command line of the project: serve the model, send requests, manage versions, and train.
+"""The command line of the project: serve models, send requests, manage versions, and train.
 
 tsctl serve
-tsctl predict model/mnist/samples/7.png
+tsctl predict mnist model/mnist/samples/7.png
 tsctl --help
 
 `python -m serving` is the same.
@@ -41,8 +41,8 @@ def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands; each command's arguments stand beside its function."""
     parser = argparse.ArgumentParser(
         prog="tsctl",
-        description="Serve the MNIST model with TorchServe, send requests, manage versions, and train.",
-        epilog=format_examples("serve", "predict model/mnist/samples/7.png"),
+        description="Serve models with TorchServe, send requests, manage versions, and train.",
+        epilog=format_examples("serve", "predict mnist model/mnist/samples/7.png"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

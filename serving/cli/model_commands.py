@@ -8,6 +8,7 @@ import json
 from serving.cli import console
 from serving.cli.arguments import Commands, add_command, add_json, connect
 from serving.cli.deployment_commands import add_model_store, open_store
+from serving.deployment.deploy import choose_model
 
 
 def add_to(commands: Commands) -> None:
@@ -17,7 +18,7 @@ def add_to(commands: Commands) -> None:
 
     examples = ("describe mnist", "describe mnist 2.0 --json")
     command = add_command(commands, "describe", "show a model's workers, batch size and training", describe, *examples)
-    command.add_argument("model", nargs="?", default="mnist", metavar="MODEL", help="its name (default: mnist)")
+    command.add_argument("model", nargs="?", metavar="MODEL", help="its name (default: the only model of the server)")
     _add_optional_version(command)
     add_json(command)
 
@@ -63,7 +64,8 @@ def models(args: argparse.Namespace) -> None:
 
 def describe(args: argparse.Namespace) -> None:
     with connect(args) as client:
-        description = client.describe(args.model, args.version, customized=True)
+        model = args.model or choose_model(client.models(), "the server has no model")
+        description = client.describe(model, args.version, customized=True)
     if args.json:
         print(json.dumps(description, indent=2))
     else:

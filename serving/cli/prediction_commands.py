@@ -1,50 +1,70 @@
-"""Commands that send images: predict and explain."""
+"""Commands that send files to a model: predict and explain."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from serving.cli import console
 from serving.cli.arguments import Commands, add_command, add_json, connect
 
-SAMPLE = "model/mnist/samples/7.png"
+if TYPE_CHECKING:
+    from model.config import ModelConfig
 
 
 def add_to(commands: Commands) -> None:
     """Add these commands to the parser."""
-    examples = (f"predict {SAMPLE}", "predict --json photo.jpg scan.png")
-    command = add_command(commands, "predict", "recognise digits in images", predict, *examples)
+    examples = ("predict mnist model/mnist/samples/7.png", "predict xor --json model/xor/sample.json")
+    command = add_command(commands, "predict", "send files to a model and show its predictions", predict, *examples)
     _add_arguments(command)
 
-    examples = (f"explain {SAMPLE}", f"explain --json {SAMPLE}")
-    summary = "recognise digits and show each pixel's contribution"
+    examples = ("explain mnist model/mnist/samples/7.png", "explain mnist --json photo.jpg scan.png")
+    summary = "predict, and show what each value of the input contributed"
     command = add_command(commands, "explain", summary, explain, *examples)
     _add_arguments(command)
 
 
 def _add_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("images", nargs="+", metavar="IMAGE", help="image files, one digit each")
+    command.add_argument("model", metavar="MODEL", help="its name")
+    help_text = "files, one input each; a .json file is a request with any number of inputs"
+    command.add_argument("files", nargs="+", metavar="FILE", help=help_text)
+    command.add_argument("--version", metavar="VERSION", help="its version (default: the default version)")
     add_json(command)
 
 
 def predict(args: argparse.Namespace) -> None:
     with connect(args) as client:
-        for image in args.images:
-            prediction = client.predict(image)
-            if args.json:
-                print(json.dumps(dataclasses.asdict(prediction), indent=2))
-            else:
-                console.show_prediction(prediction, image)
+        for file in args.files:
+            _show(args, file, client.request(args.model, file, args.version))
 
 
 def explain(args: argparse.Namespace) -> None:
     with connect(args) as client:
-        for image in args.images:
-            explanation = client.explain(image)
-            if args.json:
-                print(json.dumps(dataclasses.asdict(explanation), indent=2))
-            else:
-                console.show_prediction(explanation, image)
-                console.show_attribution(explanation)
+        for file in args.files:
+            _show(args, file, client.request(args.model, file, args.version, explain=True))
+
+
+def _show(args: argparse.Namespace, file: str, predictions: list[dict[str, Any]]) -> None:
+    config = None if args.json else _find_config(args.model)
+    for name, prediction in _named(file, predictions):
+        if args.json:
+            print(json.dumps(prediction, indent=2))
+            continue
+        explained = config.explanation.outputs.keys() if config and config.explanation else set()
+        console.show_prediction({k: v for k, v in prediction.items() if k not in explained}, name, config)
+        console.show_explanation({k: v for k, v in prediction.items() if k in explained})
+
+
+def _named(file: str, predictions: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return each prediction with the name of its input."""
+    for i, prediction in enumerate(predictions):
+        yield (file if len(predictions) == 1 else f"{file} [{i}]"), prediction
+
+
+def _find_config(model: str) -> ModelConfig | None:
+    """Return the model.yaml of a model that this installation knows; any other server's models are shown without."""
+    from model import config
+
+    return config.load(model) if model in config.names() else None

@@ -11,6 +11,7 @@ import sys
 
 from common.errors import UserError
 from common.paths import ROOT
+from model import config
 from serving.cli.arguments import Commands, add_command
 
 SUMMARIES = {
@@ -41,7 +42,7 @@ def add_to(commands: Commands) -> None:
 def find_models(command: str) -> list[str]:
     """Return the models that have a module for `command`."""
     if command == "archive":
-        return sorted(path.parent.name for path in (ROOT / "model").glob("*/net.py"))
+        return config.names()
     modules = [f"*/{command}.py", f"*/{command}/__main__.py"]
     return sorted(
         {path.relative_to(ROOT / "training").parts[0] for m in modules for path in (ROOT / "training").glob(m)}

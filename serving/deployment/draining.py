@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import time
 
-from serving.client import Client, ServiceError
+from serving.client import ManagementClient, ServiceError
 
 SETTLE_S = 0.5  # a thread of TorchServe may have chosen the version just before another became the default
 TIMEOUT_S = 60.0
 
 
-def drain(client: Client, model: str, version: str, timeout_s: float = TIMEOUT_S) -> bool:
+def drain(client: ManagementClient, model: str, version: str, timeout_s: float = TIMEOUT_S) -> bool:
     """Wait until `version`, which gets no new requests, has answered all. Returns False after `timeout_s`."""
     time.sleep(SETTLE_S)
     deadline = time.monotonic() + timeout_s

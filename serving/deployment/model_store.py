@@ -13,7 +13,7 @@ import filecmp
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,8 +91,11 @@ class ModelStore:
 
     def state(self, model: str) -> DeploymentState | None:
         """Return the state of `model`, or None when it was never deployed. Raises ArchiveError when it is damaged."""
-        entry = self._read().get(model)
-        return DeploymentState(**entry) if entry else None
+        return self.states().get(model)
+
+    def states(self) -> dict[str, DeploymentState]:
+        """Return the state of every model that was deployed. Raises ArchiveError when the file is damaged."""
+        return {model: DeploymentState(**entry) for model, entry in self._read().items()}
 
     def write(self, model: str, state: DeploymentState) -> None:
         """Write the state of `model` to the disk, whole or not at all. Raises ArchiveError, OSError."""
@@ -102,11 +105,12 @@ class ModelStore:
         """Forget the state of `model`: a restart loads the archive that config.properties names."""
         self._write({name: entry for name, entry in self._read().items() if name != model})
 
-    def resolve(self, load_models: str) -> list[str]:
+    def resolve(self, names: Sequence[str]) -> list[str]:
         """Replace each NAME.mar of the configuration by the archives in the state of NAME, where there is one."""
         resolved: list[str] = []
-        for name in filter(None, (part.strip() for part in load_models.split(","))):
-            state = self.state(name.removesuffix(".mar"))
+        states = self.states()
+        for name in names:
+            state = states.get(name.removesuffix(".mar"))
             resolved += state.loaded if state else [name]
         return resolved
 

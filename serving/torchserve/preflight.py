@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import zipfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 import psutil
 
 from common.errors import UserError
-from serving.deployment.archive_file import ArchiveError
+from serving.deployment.archive_file import Archive, ArchiveError
 from serving.deployment.model_store import ModelStore
 
+MODEL_CONFIG = "model-config.yaml"
 WORKER_MB = 100  # a worker forked on Linux, with PyPI's torch
-REQUIRED_MEMORY_MB = 1200  # Java under load 440 MB, torch 330 MB, three workers, and a reserve
+BASE_MEMORY_MB = 900  # Java under load 440 MB, torch 330 MB, and a reserve
 
 
 class ServerError(UserError):
     """TorchServe cannot run; the message is one sentence with the remedy."""
 
 
-def check_archives(model_store: ModelStore, names: Sequence[str]) -> list[str]:
-    """Return the name of the model in each archive. Raises ServerError when one is missing or damaged."""
+def check_archives(model_store: ModelStore, names: Sequence[str]) -> list[Archive]:
+    """Read the archives. Raises ServerError when one is missing or damaged."""
     try:
-        return [model_store.archive(name).model for name in names]
+        return [model_store.archive(name) for name in names]
     except ArchiveError as error:
         raise ServerError(str(error)) from error
 
@@ -45,14 +49,27 @@ def port_error(host: str, port: int, error: OSError) -> str:
     return f"port {port} of {host} is not available ({_process_listening_on(port) or error.strerror})"
 
 
-def check_memory() -> None:
-    """Raise ServerError when Java and the workers do not fit into the free memory."""
-    available_mb = _available_mb()
-    if available_mb < REQUIRED_MEMORY_MB:
+def check_memory(archives: Sequence[Archive]) -> None:
+    """Raise ServerError when Java and the workers of the archives do not fit into the free memory."""
+    workers = Counter[str]()
+    for archive in archives:
+        workers[archive.model] += _count_workers(archive)
+    required_mb = BASE_MEMORY_MB + WORKER_MB * workers.total()
+    if (available_mb := _available_mb()) < required_mb:
         raise ServerError(
-            f"{available_mb} MB of memory are free, and TorchServe with its workers needs {REQUIRED_MEMORY_MB}; "
-            "close other programs, or lower minWorkers and maxWorkers in model/mnist/model-config.yaml"
+            f"{available_mb} MB of memory are free, and TorchServe with {workers.total()} workers needs {required_mb}; "
+            "close other programs, or lower minWorkers and maxWorkers in "
+            f"model/{max(workers, key=workers.__getitem__, default='NAME')}/{MODEL_CONFIG}"
         )
+
+
+def _count_workers(archive: Archive) -> int:
+    """Return `minWorkers` of an archive's model-config.yaml; without it, config.properties gives a model one worker."""
+    with zipfile.ZipFile(archive.path) as packed:
+        if MODEL_CONFIG not in packed.namelist():
+            return 1
+        found = re.search(rb"^minWorkers: *(\d+)", packed.read(MODEL_CONFIG), re.MULTILINE)
+        return int(found[1]) if found else 1
 
 
 def check_memory_for_workers(count: int) -> None:

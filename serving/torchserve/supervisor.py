@@ -68,18 +68,24 @@ def _run(server: TorchServe, readiness: Readiness) -> int:
 
 
 def _check_ready(server: TorchServe, readiness: Readiness) -> None:
-    """Wait until TorchServe predicts on the requested device. Raises ServerError."""
+    """Wait until every model predicts on the requested device. Raises ServerError."""
     began = time.monotonic()
     server.wait_ready()
     with Client(server.inference, server.management) as client:
-        device = client.describe(customized=True)["customizedMetadata"]["device"]
-    if os.environ.get("SERVING_REQUIRE_GPU") and not device.startswith("cuda"):
-        raise ServerError(
-            f"SERVING_REQUIRE_GPU is set, and the model is on {device}; is the NVIDIA container toolkit installed?"
-        )
+        devices = {model.name: _device(client, model.name) for model in server.model_configs}
+    for name, device in devices.items():
+        if os.environ.get("SERVING_REQUIRE_GPU") and not device.startswith("cuda"):
+            raise ServerError(
+                f"SERVING_REQUIRE_GPU is set, and {name} is on {device}; is the NVIDIA container toolkit installed?"
+            )
     if reason := readiness.not_ready_reason():
         raise ServerError(f"TorchServe does not predict: {reason}")
-    _log("info", f"ready on {device} after {time.monotonic() - began:.1f} s")
+    on = ", ".join(f"{name} on {device}" for name, device in devices.items())
+    _log("info", f"ready after {time.monotonic() - began:.1f} s: {on}")
+
+
+def _device(client: Client, model: str) -> str:
+    return str(client.describe(model, customized=True)["customizedMetadata"]["device"])
 
 
 def _drain(port: int | None) -> None:

@@ -104,7 +104,7 @@ class Images:
     """The images of this run, built once each from a copy of the repository that all workers share."""
 
     def __init__(self, root: Path, archives: Path, folder: Path) -> None:
-        self.prefix = f"mnist-test-{RUN}"
+        self.prefix = f"serving-test-{RUN}"
         self.source = folder / "source"
         self._folder = folder
         folder.mkdir(exist_ok=True)
@@ -129,6 +129,8 @@ class Images:
                 shutil.copy2(root / name, self.source / name)
         for archive in archives.glob("*.mar"):
             shutil.copy2(archive, self.source / "model_store")
+        generate = [sys.executable, "-m", "serving.gateway_config", "build/gateway"]  # as `make gateway-config` does
+        subprocess.run(generate, cwd=self.source, check=True)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -279,7 +281,7 @@ def images(root: Path, archives: Path) -> Iterator[Images]:
     """Build the images that the whole session needs."""
     if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True).returncode != 0:
         pytest.skip("no Docker daemon runs here")
-    images = Images(root, archives, Path(tempfile.gettempdir()) / f"mnist-test-{RUN}")
+    images = Images(root, archives, Path(tempfile.gettempdir()) / f"serving-test-{RUN}")
     try:
         images.build("torchserve", "gateway")
         yield images

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import subprocess
 import time
@@ -15,7 +16,7 @@ from collections import Counter
 
 import pytest
 
-from tests.containers.conftest import docker, run_container, wait_healthy
+from tests.containers.conftest import docker, ip_address, run_container, wait_healthy
 from tests.containers.versions import BALANCER, DISCOVERY, NEW, OLD, STATE, Versions
 from tests.support.archives import of_version
 from tests.support.load import RIGHT, Load
@@ -39,6 +40,7 @@ def store(archives, tmp_path_factory):
     for version in (NEW, "3.0", "4.0"):
         changes = {"training.json": json.dumps(training).encode()}
         of_version(archives / "mnist.mar", folder / f"mnist-{version}.mar", version, changes)
+    of_version(archives / "xor.mar", folder / f"xor-{NEW}.mar", NEW)
     return folder
 
 
@@ -92,6 +94,20 @@ def test_every_route_without_a_version_is_split_and_every_other_is_not(versions,
         for verb in ("predictions", "explanations"):
             assert {versions.answering(f"/{verb}/mnist/{version}", seven) for _ in range(20)} == {version}
     assert "predictions" in versions.ask("/predictions/xor", json.dumps({"instances": [[0, 1]]}))
+
+
+def test_a_canary_of_another_model_gets_a_share_of_that_model_alone(versions, seven):
+    versions.canary(20, seven)
+    versions.serving("canary", "start", "model_store/xor-2.0.mar", "--percent", "50")
+    wait_for(lambda: f"$canary_xor {{ 50% {NEW};" in versions.upstreams())
+    assert f"$canary_mnist {{ 20% {NEW};" in versions.upstreams()
+    pair = json.dumps({"inputs": [{"shape": [1, 2], "datatype": "INT64", "data": [0, 1]}]})
+    for path in ("/predictions/xor", "/v1/models/xor:predict", "/v2/models/xor/infer"):
+        assert {versions.ask(path, pair)["model_version"] for _ in range(40)} == {OLD, NEW}, path
+    assert versions.ask(f"/predictions/xor/{OLD}", pair)["model_version"] == OLD
+    versions.serving("canary", "abort", "xor")
+    wait_for(lambda: "$canary_xor" not in versions.upstreams())
+    assert {versions.ask("/v2/models/xor/infer", pair)["model_version"] for _ in range(20)} == {OLD}
 
 
 def test_the_canary_gets_its_share_and_both_versions_are_measured(versions, seven):
@@ -149,13 +165,19 @@ def test_without_a_store_that_can_be_written_it_is_refused(service):
 
 LIAR = """
 import http.server, itertools, json
+share = {"version": "2.0", "percent": 10}
 lies = [
-    {"version": "2.0; } }", "percent": 10},
-    {"version": "2.0", "percent": 100},
-    {"version": "2.0", "percent": "10% 2.0; * 3.0"},
-    {"version": "2.0", "percent": 10, "more": "x" * 10_000},
+    {"mnist": {"version": "2.0; } }", "percent": 10}},
+    {"mnist": {"version": "2.0", "percent": 100}},
+    {"mnist": {"version": "2.0", "percent": "10% 2.0; * 3.0"}},
+    {"mnist": "percent"},
+    {"mnist { } }": share},
+    {"mnist\\n": share},
+    {"": share},
+    ["percent"],
+    {"mnist": {**share, "more": "x" * 100_000}},
 ]
-answers = itertools.cycle(json.dumps({"status": "ready", "canary": lie}).encode() for lie in lies)
+answers = itertools.cycle(json.dumps({"status": "ready", "canaries": lie}).encode() for lie in lies)
 class Liar(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
@@ -170,7 +192,7 @@ class Ready(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b'{ "canary":{"percent" : 20,"version" :"2.0" } ,"status":"ready"}')
+        self.wfile.write(b'{ "canaries" :{"xor":{"percent" : 20,"version" :"2.0" }} ,"status":"ready"}')
 http.server.HTTPServer(("", 8090), Ready).serve_forever()
 """
 
@@ -186,7 +208,7 @@ def test_a_server_that_lies_writes_nothing_into_the_gateways_configuration(servi
         with run_container(service, "gateway", "--env=TORCHSERVE=liar", "--tmpfs=/tmp:mode=1777") as gateway:
             written = set()
             wait_for(lambda: written.update(read_upstreams(gateway)) or len(written) == 2)
-    assert all('split_clients $request_id $canary { * ""; }' in text for text in written)
+    assert all('map $model $canary { default ""; }' in text and "split_clients" not in text for text in written)
     # One server is ready with each lie but the one that is too long; none before the liar listens and with that one.
     assert {text[-13:] for text in written} == {"default 0; }\n", "default 1; }\n"}
 
@@ -195,4 +217,38 @@ def test_the_gateway_reads_json_in_any_form(service):
     command = ("-c", CANARY_IN_ANOTHER_FORM)
     with run_container(service, "torchserve", "--entrypoint=python", "--network-alias=another", command=command):
         with run_container(service, "gateway", "--env=TORCHSERVE=another", "--tmpfs=/tmp:mode=1777") as gateway:
-            wait_for(lambda: any("split_clients $request_id $canary { 20% 2.0;" in t for t in read_upstreams(gateway)))
+            wait_for(lambda: any("$canary_xor { 20% 2.0;" in text for text in read_upstreams(gateway)))
+
+
+CANARIES_OF_TWO_MODELS = """
+import http.server, json, sys
+canaries = {"mnist": {"version": "2.0", "percent": 30}, "xor": {"version": sys.argv[1], "percent": 5}}
+class Ready(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"status": "ready", "models": ["mnist", "xor"], "canaries": canaries}).encode())
+http.server.HTTPServer(("", 8090), Ready).serve_forever()
+"""
+
+
+def test_each_model_has_a_canary_of_its_own_on_the_servers_that_name_it(service):
+    """Two servers agree on the canary of one model; of the other, the first address counts."""
+    options = ("--entrypoint=python", "--network-alias=two")
+    with (
+        run_container(service, "torchserve", *options, command=("-c", CANARIES_OF_TWO_MODELS, "3.0")) as first,
+        run_container(service, "torchserve", *options, command=("-c", CANARIES_OF_TWO_MODELS, "4.0")) as second,
+        run_container(service, "gateway", "--env=TORCHSERVE=two", "--tmpfs=/tmp:mode=1777") as gateway,
+    ):
+        versions = dict(sorted({ip_address(first): "3.0", ip_address(second): "4.0"}.items()))
+        address, version = next(iter(versions.items()))
+        wait_for(lambda: any("default 2;" in text for text in read_upstreams(gateway)))
+        (text,) = read_upstreams(gateway)
+    assert 'map $model $canary { default ""; mnist $canary_mnist; xor $canary_xor; }' in text
+    assert 'split_clients $request_id $canary_mnist { 30% 2.0; * ""; }' in text
+    assert f'split_clients $request_id $canary_xor {{ 5% {version}; * ""; }}' in text
+    servers = {
+        name: re.findall(rf"^upstream canary_{name} {{ (.*)least_conn", text, re.M)[0] for name in ("mnist", "xor")
+    }
+    assert re.findall(r"server (\S+):8080", servers["mnist"]) == list(versions)
+    assert re.findall(r"server (\S+):8080", servers["xor"]) == [address]

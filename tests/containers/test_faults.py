@@ -31,7 +31,7 @@ KILL_A_WORKER = """
 from serving.client import Client
 import os
 with Client() as client:
-    os.kill(client.describe()["workers"][0]["pid"], 9)
+    os.kill(client.describe("mnist")["workers"][0]["pid"], 9)
 """
 LATEST_S = 20.0  # that nobody hangs
 # Allocates more memory than the container has when the request says so.
@@ -40,10 +40,10 @@ import usual_handler
 
 
 class GreedyHandler(usual_handler.MnistHandler):
-    def preprocess(self, parts, headers):
-        if "x-allocate" in headers:
+    def handle_batch(self, batch):
+        if any("x-allocate" in request.headers for request in batch):
             b"x" * (8 << 30)
-        return super().preprocess(parts, headers)
+        return super().handle_batch(batch)
 """
 
 
@@ -66,9 +66,9 @@ def test_a_worker_runs_out_of_memory(greedy, seven, record_fault):
     url, headers = f"{greedy}:8080/predictions/mnist", {"Content-Type": "image/png", "X-Allocate": "8 GiB"}
     with Load(url, seven, rate=200) as load, Client(f"{greedy}:8080", f"{greedy}:8081") as client:
         time.sleep(1)
-        before = worker_pids(client)
+        before = worker_pids(client, "mnist")
         answer = requests.post(url, seven, headers=headers, timeout=30)
-        recovery_s = wait_until_healthy(client, gone=before)
+        recovery_s = wait_until_healthy(client, "mnist", gone=before)
         time.sleep(1)
     effect = "the kernel kills it; its batch fails; TorchServe starts another"
     record_fault("a worker exhausts the memory of its container", effect, load.outcomes, recovery_s)
@@ -85,14 +85,14 @@ def test_the_disk_in_memory_is_full(service, seven, record_fault):
             docker("exec", torchserve, "python", "-c", FILL)
             docker("exec", torchserve, "python", "-c", KILL_A_WORKER)
             time.sleep(5)
-            workers = json.loads(docker("exec", torchserve, "python", "-m", "serving", "describe", "--json"))["workers"]
+            described = docker("exec", torchserve, "python", "-m", "serving", "describe", "mnist", "--json")
     finally:
         docker("exec", torchserve, "rm", "-f", FILLER)
     effect = "service continues; the worker restarts"
     record_fault("the container's in-memory disk is full and a worker is killed", effect, load.outcomes)
     assert set(load.outcomes) <= {RIGHT, "500"}
     assert load.outcomes["500"] <= BATCH
-    assert [worker["status"] for worker in workers] == ["READY", "READY"]
+    assert [worker["status"] for worker in json.loads(described)["workers"]] == ["READY", "READY"]
 
 
 BODY = bad_clients.PREDICT + b"Content-Length: 1000\r\n\r\n"

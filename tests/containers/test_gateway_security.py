@@ -195,13 +195,13 @@ def test_there_are_as_many_attacks_as_ever():
 
 def test_without_a_body_describe_tells_a_stranger_nothing(service):
     (answer,) = exchange(service.port, post("/predictions/mnist", b"", "describe: True"))
-    assert json.loads(answer.body) == {"error": "the request has no body; send an image, JSON or an .npy array"}
+    assert json.loads(answer.body) == {"error": "the request has no body; send a file or JSON"}
 
 
 def test_http_0_9_which_has_no_status_reaches_nothing_either(service):
     with socket.create_connection(("127.0.0.1", service.port)) as connection:
         connection.sendall(b"GET /models\r\n")
-        assert json.loads(received(connection)) == {"error": "not found; send digits to /predictions/mnist"}
+        assert json.loads(received(connection)) == {"error": "not found; /openapi.yaml lists the paths"}
 
 
 def test_a_host_of_another_name_is_the_same_host(service):

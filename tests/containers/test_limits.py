@@ -236,7 +236,7 @@ def test_a_broken_form_is_refused_in_our_words(service, http):
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     answer = http.post(f"{service.url}/predictions/mnist", data=b"--x\r\n\r\nbroken", headers=headers)
     assert answer.status_code == 400
-    assert answer.json()["error"] == "the multipart form cannot be read; send one as curl -F digit=@digit.png does"
+    assert answer.json()["error"] == "the multipart form cannot be read; send one as curl -F file=@FILE does"
 
 
 def test_a_version_that_is_not_served_is_refused_in_our_words(service, seven):
@@ -249,7 +249,7 @@ def test_a_version_that_is_not_served_is_refused_in_our_words(service, seven):
     ("request_", "status", "sentence"),
     [
         (b"\x16\x03\x01" + bytes(100), 400, "the request is not valid HTTP"),
-        (post("/nothing"), 404, "not found; send digits to /predictions/mnist"),
+        (post("/nothing"), 404, "not found; /openapi.yaml lists the paths"),
         (post(method="GET"), 405, "this path accepts only POST, PUT"),
         (post("/health"), 405, "this path accepts only GET, HEAD"),
         (post("/" + "a" * 9000), 414, "the request URI is longer than 8 kB; send the data in the body"),

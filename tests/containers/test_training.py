@@ -33,7 +33,7 @@ def job_pod(folder):
 
 @pytest.fixture
 def network():
-    name = f"mnist-test-training-{RUN}-{WORKER}"
+    name = f"serving-test-training-{RUN}-{WORKER}"
     docker("network", "create", name)
     yield name
     docker("network", "rm", name)

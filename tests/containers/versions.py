@@ -61,7 +61,7 @@ class Versions:
     def canary(self, percent, seven):
         """Start a canary with that share, or change its share; wait until the gateway knows."""
         self.start_canary(NEW, percent)
-        wait_for(lambda: f"{percent}% {NEW};" in self.upstreams())
+        wait_for(lambda: f"$canary_mnist {{ {percent}% {NEW};" in self.upstreams())
         for version in (OLD, NEW):
             self.confidences[version] = self.ask(f"/predictions/mnist/{version}", seven)["confidence"]
 
@@ -82,6 +82,6 @@ class Versions:
         """Return how many digits each version has predicted."""
         metrics = self.session.get(f"http://{ip_address(self.torchserve)}:8082/metrics", timeout=10).text
         counts = re.findall(
-            r'^handler_prediction_confidence_count{.*model_version="([^"]*)".* (\S+)$', metrics, re.MULTILINE
+            r'^handler_prediction_confidence_count{.*model_name="mnist",model_version="([^"]*)".* (\S+)$', metrics, re.M
         )
         return Counter({version: int(float(count)) for version, count in counts})

@@ -17,6 +17,7 @@ EXECUTED = (
     "docs/model-management.md",
     "docs/monitoring.md",
     "docs/training.md",
+    "docs/leaving-torchserve.md",
 )
 
 

@@ -31,11 +31,11 @@ class FaultServer:
         self.url = f"{server.inference}/predictions/mnist"
 
     def workers(self) -> set[int]:
-        return worker_pids(self.client)
+        return worker_pids(self.client, "mnist")
 
     def wait_until_healthy(self, without: int) -> float:
         """Wait until all workers are ready and `without` is not among them; return the seconds that this took."""
-        return wait_until_healthy(self.client, gone={without})
+        return wait_until_healthy(self.client, "mnist", gone={without})
 
     def java(self) -> psutil.Process:
         return psutil.Process(self.server.process.pid)

@@ -62,7 +62,7 @@ def run_command(fault_server, capsys):
 
 
 def versions(fault_server):
-    return [description["modelVersion"] for description in fault_server.client.describe_all()]
+    return [description["modelVersion"] for description in fault_server.client.describe_all("mnist")]
 
 
 def test_malicious_archives_are_neither_deployed_nor_registered(

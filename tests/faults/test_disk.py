@@ -72,4 +72,4 @@ def test_the_disk_of_the_model_store_is_full(fault_server, archives, seven, tmp_
     assert "No space left on device" in capsys.readouterr().err
     assert set(load.outcomes) == {RIGHT}
     assert sorted(store.iterdir()) == files
-    assert [version["modelVersion"] for version in fault_server.client.describe_all()] == ["1.0"]
+    assert [version["modelVersion"] for version in fault_server.client.describe_all("mnist")] == ["1.0"]

@@ -25,6 +25,8 @@ HEALTHY = {
     'gateway_requests_total{route="page",status="500"}': PER_MINUTE.format(600),
     "ts_inference_requests_total": PER_MINUTE.format(600),
     "ts_queue_latency_microseconds": PER_MINUTE.format(600 * 2000),
+    'handler_requests_total{model_name="mnist",outcome="ok"}': PER_MINUTE.format(600),
+    'handler_requests_total{model_name="mnist",outcome="bad_request"}': PER_MINUTE.format(300),
     'handler_requests_total{model_name="mnist",outcome="no_digit"}': PER_MINUTE.format(60),
     'handler_requests_total{model_name="mnist",outcome="failed"}': CONSTANT.format(0),
     'handler_prediction_confidence_bucket{model_name="mnist",le="0.9"}': PER_MINUTE.format(18),
@@ -67,9 +69,30 @@ FAULTS = {
         {'handler_requests_total{model_name="mnist",outcome="failed"}': PER_MINUTE.format(1)},
         {"HandlerErrors"},
     ),
+    "a model fails on one request in ten": (
+        {
+            'handler_requests_total{model_name="mnist",outcome="failed"}': PER_MINUTE.format(100),
+            'gateway_requests_total{route="api",status="500"}': PER_MINUTE.format(100),
+        },
+        {"HandlerErrors", "HighFailureRate", "HighErrorRate"},
+    ),
+    "a model that few ask fails on one request in ten": (
+        {
+            'handler_requests_total{model_name="xor",outcome="ok"}': PER_MINUTE.format(9),
+            'handler_requests_total{model_name="xor",outcome="failed"}': PER_MINUTE.format(1),
+        },
+        {"HandlerErrors", "HighFailureRate"},
+    ),
     "a third of the images have no digit": (
         {'handler_requests_total{model_name="mnist",outcome="no_digit"}': PER_MINUTE.format(300)},
-        {"HighNoDigitRate"},
+        {"HighRefusalRate"},
+    ),
+    "a model without labels refuses a third of its inputs": (
+        {
+            'handler_requests_total{model_name="regression",outcome="ok"}': PER_MINUTE.format(60),
+            'handler_requests_total{model_name="regression",outcome="out_of_domain"}': PER_MINUTE.format(30),
+        },
+        {"HighRefusalRate"},
     ),
     "a third of the predictions have a low confidence": (
         {'handler_prediction_confidence_bucket{model_name="mnist",le="0.9"}': PER_MINUTE.format(200)},
@@ -77,9 +100,8 @@ FAULTS = {
     ),
     "all predictions are the class 7": (
         {
-            f'handler_predictions_total{{model_name="mnist",class="{label}"}}': PER_MINUTE.format(0)
+            f'handler_predictions_total{{model_name="mnist",class="{label}"}}': PER_MINUTE.format(600 * (label == 7))
             for label in range(10)
-            if label != 7
         },
         {"PredictionSkew"},
     ),
@@ -88,6 +110,10 @@ FAULTS = {
             'handler_requests_total{model_name="mnist",outcome="no_digit"}': PER_MINUTE.format(0.3),
             'handler_prediction_confidence_count{model_name="mnist"}': PER_MINUTE.format(0.6),
             'handler_prediction_confidence_bucket{model_name="mnist",le="0.9"}': PER_MINUTE.format(0),
+            **{
+                f'handler_predictions_total{{model_name="mnist",class="{label}"}}': PER_MINUTE.format(0.06)
+                for label in range(10)
+            },
         },
         set(),
     ),

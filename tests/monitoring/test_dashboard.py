@@ -96,7 +96,8 @@ def test_all_queries_use_labels_that_exist(root):
         used = re.findall(r"handler_\w+", expression)
         for group in re.findall(r"(?:by|ignoring) ?\(([^)]*)\)", expression) if used else ():
             assert set(group.split(", ")) <= {"instance"}.union(*(labels[name] for name in used)), expression
-        assert set(re.findall(r'outcome!?="(\w+)"', expression)) <= set(OUTCOMES), expression
+        for outcomes in re.findall(r'outcome!?[=~]+"([\w|]+)"', expression):
+            assert set(outcomes.split("|")) <= set(OUTCOMES), expression
 
 
 def test_every_expression_is_promql(promtool, tmp_path):

@@ -22,7 +22,7 @@ def test_ten_thousand_images_at_once_are_as_right_as_the_training_report_says(se
         pixels, label = item
         if not hasattr(local, "client"):
             local.client = Client(server.inference, server.management)
-        return local.client.predict(png(pixels)).digit == label
+        return local.client.predict("mnist", png(pixels))["digit"] == label
 
     with ThreadPoolExecutor(32) as pool:
         correct = sum(pool.map(is_right, zip(test_images, test_labels, strict=True)))
@@ -32,6 +32,6 @@ def test_ten_thousand_images_at_once_are_as_right_as_the_training_report_says(se
 
 
 def test_bulk_arrays_are_as_right_as_images(client, root, test_images, test_labels):
-    predictions = client.predict_many(test_images)
-    correct = sum(p.digit == label for p, label in zip(predictions, test_labels, strict=True))
+    predictions = client.predict_many("mnist", test_images)
+    correct = sum(p["digit"] == label for p, label in zip(predictions, test_labels, strict=True))
     assert correct == json.loads((root / "weights/mnist.json").read_text())["test"]["correct"]

@@ -48,9 +48,9 @@ def send(url, parts, headers):
 @pytest.fixture
 def same_workers(client):
     """Check that no worker ends meanwhile."""
-    before = {worker["pid"] for worker in client.describe()["workers"]}
+    before = {worker["pid"] for worker in client.describe("mnist")["workers"]}
     yield
-    assert {worker["pid"] for worker in client.describe()["workers"]} == before
+    assert {worker["pid"] for worker in client.describe("mnist")["workers"]} == before
 
 
 @pytest.mark.usefixtures("same_workers")
@@ -77,8 +77,8 @@ def test_the_worst_bodies_cost_their_neighbours_nothing(server, client, seven, n
     body = make()
     with ThreadPoolExecutor(8) as pool:
         bad = [pool.submit(http.post, f"{server.inference}/predictions/mnist", body, timeout=60) for _ in range(4)]
-        good = list(pool.map(client.predict, [seven] * 40))
-    assert {prediction.digit for prediction in good} == {7}
+        good = list(pool.map(client.predict, ["mnist"] * 40, [seven] * 40))
+    assert {prediction["digit"] for prediction in good} == {7}
     for answer in bad:
         assert answer.result().status_code == 400
         assert words in answer.result().json()["error"]

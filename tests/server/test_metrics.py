@@ -106,20 +106,21 @@ def test_stages_and_batches_agree(server, increments, seven):
 
 def test_health_checks_are_answered_and_not_counted_among_the_digits(server, increments, seven, test_images):
     with Client(server.inference, server.management, is_probe=True) as probe:
-        assert [probe.predict(seven).digit for _ in range(3)] == [7, 7, 7]
+        assert [probe.predict("mnist", seven)["digit"] for _ in range(3)] == [7, 7, 7]
     assert post(server, png(test_images[1]), "image/png").json()["digit"] == 2
     change = increments(4)
     assert change[f"handler_prediction_confidence_count{{{MNIST}}}"] == 1
     assert change[f'handler_predictions_total{{{MNIST},class="2"}}'] == 1
 
 
-def test_every_declared_metric_is_there_and_no_other_model_hides_behind(server, root):
+def test_every_declared_metric_is_there_and_another_model_has_its_own_classes(server, root):
     post(server, b'{"instances": [[0, 1]]}', "application/json", "/predictions/xor")
     declared = yaml.safe_load((root / "serving/torchserve/metrics.yaml").read_text())["model_metrics"]["counter"]
     series = scraped(server)
     for metric in declared:
         assert any(re.match(metric["name"] + r"\{.*mnist", name) for name in series), metric["name"]
-    assert not any("handler_predictions" in name and "xor" in name for name in series)
+    of_xor = [name for name in series if name.startswith("handler_predictions_total{") and '"xor"' in name]
+    assert sorted(re.findall(r'class="(.*?)"', " ".join(of_xor))) == ["0", "1"]
 
 
 def test_workers_say_when_they_start(server):

@@ -19,8 +19,8 @@ HUGE = (bytes(6_000_000), {"Content-Type": "image/png"})
 def test_a_storm_with_one_bad_request_in_ten(server, client, seven, test_images):
     bad, url = [*bad_requests(seven), HUGE], f"{server.inference}/predictions/mnist"
     good = [png(pixels) for pixels in test_images[:REQUESTS]]
-    undisturbed = [p.digit for p in client.predict_many(test_images[:REQUESTS])]
-    workers = {worker["pid"] for worker in client.describe()["workers"]}
+    undisturbed = [p["digit"] for p in client.predict_many("mnist", test_images[:REQUESTS])]
+    workers = {worker["pid"] for worker in client.describe("mnist")["workers"]}
     local = threading.local()
 
     def send(i):
@@ -40,4 +40,4 @@ def test_a_storm_with_one_bad_request_in_ten(server, client, seven, test_images)
         else:
             assert answer.status_code == 200, answer.text
             assert answer.json()["digit"] == undisturbed[i]
-    assert {worker["pid"] for worker in client.describe()["workers"]} == workers
+    assert {worker["pid"] for worker in client.describe("mnist")["workers"]} == workers

@@ -26,9 +26,10 @@ COMMANDS = dict(leaves(build_parser()))
 
 def test_all_commands_are_there():
     canary = {f"canary {name}" for name in ("start", "set", "promote", "abort", "status")}
-    server = {"serve", "predict", "explain", "models", "describe", "scale", "set-default", "register", "unregister"}
+    server = {"dev", "serve", "openapi", "predict", "explain"}
+    models = {"models", "describe", "scale", "set-default", "register", "unregister"}
     training = {"train", "evaluate", "search", "report", "robustness", "archive"}
-    commands = server | canary | training | {"deploy", "rollback", "canary"}
+    commands = server | models | canary | training | {"deploy", "rollback", "canary"}
     assert {path.removeprefix("tsctl ") for path in COMMANDS} == commands | {"tsctl"}
 
 

@@ -69,7 +69,7 @@ def tensor(values, datatype, *, binary=False):
 
 
 def pids(client):
-    return {worker["pid"] for worker in client.describe()["workers"]}
+    return {worker["pid"] for worker in client.describe("mnist")["workers"]}
 
 
 def test_the_examples_of_the_document_run(root, server, capsys, monkeypatch):
@@ -83,7 +83,7 @@ def test_the_examples_of_the_document_run(root, server, capsys, monkeypatch):
         exec(compile(example, "docs/clients.md", "exec"), {})  # noqa: S102
     *own, triton_says, inference, management = capsys.readouterr().out.splitlines()
     assert own[0].startswith("7 0.9")
-    assert own[1:] == ["[1, 2]", "28 28"]
+    assert own[1:] == ["[1, 2]", "28 28", "1"]
     assert triton_says.startswith("[7] 0.9")
     assert inference.startswith("7 0.9")
     assert management == "mnist 1.0 2"
@@ -131,7 +131,7 @@ def test_what_is_refused_over_grpc_is_told_and_hurts_nobody(over_grpc, predicted
     for right, refused in zip(answers[::2], answers[1::2], strict=True):
         assert_is_prediction(right, 7)
         assert refused == {"error": NO_IMAGE}
-    assert predicted() == {"error": "the request has no body; send an image, JSON or an .npy array"}
+    assert predicted() == {"error": "the request has no body; send a file or JSON"}
     assert pids(client) == before
 
 
@@ -163,11 +163,14 @@ def test_grpc_manages_as_http_does(over_grpc, client):
 
 
 def test_tritonclient_reads_every_datatype(triton, client, test_images):
-    expected = [prediction.digit for prediction in client.predict_many(test_images[:5])]
+    expected = [prediction["digit"] for prediction in client.predict_many("mnist", test_images[:5])]
     floats = (test_images[:5] / 255).astype(np.float32)
-    images = np.array([base64.b64encode(png(pixels)) for pixels in test_images[:5]], dtype=object)
-    for values, datatype in ((test_images[:5], "UINT8"), (floats.reshape(5, 784), "FP32"), (images, "BYTES")):
-        answer = triton.infer("mnist", [tensor(values, datatype)], request_id="42")
+    files = np.array([png(pixels) for pixels in test_images[:5]], dtype=object)
+    text = np.array([base64.b64encode(file) for file in files], dtype=object)
+    inputs = [(test_images[:5], "UINT8"), (floats.reshape(5, 784), "FP32")]
+    sent = [tensor(*each, binary=binary) for each in inputs for binary in (False, True)]
+    for image in (*sent, tensor(text, "BYTES"), tensor(files, "BYTES", binary=True)):
+        answer = triton.infer("mnist", [image], request_id="42")
         assert answer.get_response()["id"] == "42"
         assert answer.as_numpy("digit").tolist() == expected
         assert answer.as_numpy("digit").dtype == np.int64
@@ -182,5 +185,3 @@ def test_tritonclient_reads_every_datatype(triton, client, test_images):
 def test_tritonclient_is_told_what_is_accepted(triton, test_images):
     with pytest.raises(InferenceServerException, match=r"\[400\] shape \[1, 3, 28\] is not accepted; send"):
         triton.infer("mnist", [tensor(test_images[:1, :3], "UINT8")])
-    with pytest.raises(InferenceServerException, match=r"\[400\] .*tritonclient: binary_data=False"):
-        triton.infer("mnist", [tensor(test_images[:1], "UINT8", binary=True)])

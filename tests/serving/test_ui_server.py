@@ -9,11 +9,14 @@ import os
 import re
 import socket
 
+import msgspec
 import pytest
 
-from serving import ui_server
+from model.config import load, load_all
+from serving import openapi, ui_server
 from tests.support.assertions import assert_is_prediction
 
+MODELS = load_all()
 PNG = {"Content-Type": "image/png"}
 
 
@@ -32,14 +35,20 @@ def port_of(sentence):
 @pytest.fixture
 def page(server):
     """Run a page server before the session's TorchServe. Returns its address."""
-    with ui_server.running(server.inference, "0") as sentence:
+    with ui_server.running(server.inference, MODELS, "0") as sentence:
         yield f"http://127.0.0.1:{port_of(sentence)}"
+
+
+def test_the_openapi_document_is_served(page, http):
+    answer = http.get(f"{page}/openapi.yaml")
+    assert answer.headers["Content-Type"].startswith("application/yaml")
+    assert answer.text == openapi.to_yaml(MODELS)
 
 
 @pytest.fixture(scope="module")
 def raw(nowhere):
     """Return a function that asks for a path exactly as it is written; behind this page server is nothing."""
-    with ui_server.running(nowhere, "0") as sentence:
+    with ui_server.running(nowhere, MODELS, "0") as sentence:
 
         def ask(method, path, headers=None, body=b""):
             connection = http.client.HTTPConnection("127.0.0.1", port_of(sentence), timeout=10)
@@ -64,6 +73,25 @@ def test_a_digit_is_read_and_explained(page, http, seven, method):
     assert_is_prediction(answer.json(), 7)
     explained = http.request(method, f"{page}/explanations/mnist/1.0", data=seven, headers=PNG).json()
     assert len(explained["attribution"]) == len(explained["pixels"]) == 28
+
+
+@pytest.mark.server
+def test_the_v1_and_v2_protocols_are_answered_for_every_model(page, http):
+    for route in ("predictions/xor", "v1/models/xor:predict", "predictions/xor/1.0"):
+        answer = http.post(f"{page}/{route}", json={"instances": [[0, 1]]})
+        assert answer.json()["predictions"][0]["output"] == 1
+    tensor = {"name": "bits", "shape": [1, 2], "datatype": "INT64", "data": [0, 1]}
+    answer = http.post(f"{page}/v2/models/xor/infer", json={"inputs": [tensor]}).json()
+    assert {output["name"]: output["data"] for output in answer["outputs"]}["output"] == [1]
+
+
+def test_a_model_that_is_not_for_gateways_has_no_route(nowhere):
+    mnist = msgspec.structs.replace(load("mnist"), gateway=False)
+    server = ui_server.UiServer(nowhere, [mnist, load("xor")], 0)
+    with contextlib.closing(server.socket):
+        assert server.route("/predictions/mnist") is None
+        assert server.route("/explanations/mnist") is None
+        assert server.route("/v1/models/xor:predict") == "/predictions/xor"
 
 
 @pytest.mark.server
@@ -150,7 +178,9 @@ def test_its_headers_are_the_gateways(raw, root):
     "path",
     [
         "/models", "/metrics", "/ping", "/health", "/predictions", "/predictions/other", "/predictions/mnist/",
-        "/explanations/xor", "/predictions/mnist/../../models", "/predictions/mnist/1.0/../..",
+        "/explanations/xor", "/v1/models/other:predict", "/v1/models/mnist", "/v1/models/mnist:explain",
+        "/v2/models/mnist", "/v2/models/mnist/versions/1/infer",
+        "/predictions/mnist/../../models", "/predictions/mnist/1.0/../..",
         "/explanations/mnist%2f..", "/-", "/../config.properties",
         "/..%2fconfig.properties", "/%2e%2e/config.properties", "/./page.js", "/web/page.js",
         "/page.js/", "/page.js%00", "/..\\config.properties", "//etc/passwd", "/etc/passwd", "http://127.0.0.1/page.js",
@@ -194,12 +224,12 @@ def test_what_http_does_not_know_is_refused_in_our_form(raw):
 def test_a_port_that_is_taken_is_said_with_its_owner(nowhere):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        with ui_server.running(nowhere, str(port)) as sentence:
+        with ui_server.running(nowhere, MODELS, str(port)) as sentence:
             assert f"port {port} of 127.0.0.1 is not available (process {os.getpid()}" in sentence
             assert "with SERVING_UI_PORT" in sentence
 
 
 @pytest.mark.parametrize("port", ["x", "-1", "65536", "8000.0"])
 def test_what_is_no_port_is_said(nowhere, port):
-    with ui_server.running(nowhere, port) as sentence:
-        assert sentence.startswith(f"The drawing page is not available: '{port}' is not a port number; choose a port")
+    with ui_server.running(nowhere, MODELS, port) as sentence:
+        assert sentence.startswith(f"The page is not available: '{port}' is not a port number; choose a port")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import struct
 import threading
@@ -15,7 +16,7 @@ from ts.protocol import otf_message_handler
 from ts.protocol.otf_message_handler import create_predict_response, encode_response_headers
 from ts.service import Service
 
-from handlers.messages import STATUS_PHRASES, RawRequest, Response, lowercase_headers
+from handlers.messages import FAILED, STATUS_PHRASES, RawRequest, Response, lowercase_headers
 from torchserve_patches import fast_path
 
 END = struct.pack("!i", -1)
@@ -230,16 +231,31 @@ def test_the_worker_sends_the_handlers_responses(batch):
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("broken"), MemoryError()])
-def test_a_handler_that_raises_is_answered_503_and_the_worker_lives(batch, fault, caplog):
+def test_a_handler_that_raises_is_answered_500_and_the_worker_lives(batch, fault, caplog):
     def fail(_):
         raise fault
 
     fast_path.replace_predict(fail)
-    ids = {i: request.id for i, request in enumerate(batch)}
-    assert Service.predict(None, batch) == bytes(create_predict_response(None, ids, "Prediction failed", 503))
+    assert Service.predict(None, batch) == fast_path.encode_responses(batch, [FAILED] * len(batch))
+    assert (FAILED.status, set(json.loads(FAILED.body))) == (500, {"error"})
     assert "a batch failed" in caplog.text
 
 
 def test_too_few_responses_fail_the_batch(batch):
     fast_path.replace_predict(lambda _: RESPONSES[:1])
-    assert b"Prediction failed" in Service.predict(None, batch)
+    assert Service.predict(None, batch) == fast_path.encode_responses(batch, [FAILED] * len(batch))
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("broken"), MemoryError()])
+def test_a_failure_of_our_own_code_is_500_to_each_request_and_is_counted_without_the_fast_path_too(
+    mnist_handler, monkeypatch, fault
+):
+    def fail(_):
+        raise fault
+
+    monkeypatch.setattr(mnist_handler.handler, "_predict_each", fail)
+    counted = []
+    monkeypatch.setattr(mnist_handler.handler.metrics, "add", counted.append)
+    replies = mnist_handler.batch([{"body": b"[]"}] * 3)
+    assert [(reply.status, set(reply.json)) for reply in replies] == [(500, {"error"})] * 3
+    assert [(batch.size, batch.refused) for batch in counted] == [(3, ["failed"] * 3)]

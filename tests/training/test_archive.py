@@ -167,6 +167,15 @@ def test_a_handler_module_with_two_classes_is_refused(
     assert "handler.py must define exactly one class" in said
 
 
+def test_a_handler_module_that_is_no_python_is_refused_with_its_line(
+    mnist_weights: Path, sources: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sources / "handlers" / "mnist" / "handler.py").write_text("import io\ndef (\n")
+    said = refusal(command("mnist", mnist_weights, tmp_path / "store"), capsys)
+    assert "handlers/mnist/handler.py" in said
+    assert "line 2" in said
+
+
 @pytest.mark.parametrize("option", ["--version=v1", "--min-accuracy=97", "--min-accuracy=nan"])
 def test_options_out_of_range_are_named(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from model.config import load_all
 from serving import ui_server
 from serving.torchserve.process import TorchServe
 
@@ -13,5 +14,5 @@ from serving.torchserve.process import TorchServe
 @pytest.fixture(scope="module")
 def page_url(server: TorchServe) -> Iterator[str]:
     """Serve the page, and return its URL."""
-    with ui_server.running(server.inference, "0") as sentence:
+    with ui_server.running(server.inference, load_all(), "0") as sentence:
         yield sentence.split()[-1]

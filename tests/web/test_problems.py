@@ -8,6 +8,7 @@ import socket
 import pytest
 from PIL import Image
 
+from model.config import load_all
 from serving import ui_server
 from tests.support.browser import assert_reads, draw_with_mouse
 
@@ -72,7 +73,7 @@ def test_the_second_question_may_be_answered(open_page, without_workers):
 def test_without_a_server_behind_the_gateway_it_waits_as_long_as_it_is_told(open_page):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with ui_server.running(f"http://127.0.0.1:{port}", "0") as sentence:
+    with ui_server.running(f"http://127.0.0.1:{port}", load_all(), "0") as sentence:
         page = open_page(expected=(503,), at=sentence.split()[-1])
         draw_with_mouse(page, 7)
         page.get_by_text("Asking again in 5 s").first.wait_for()

@@ -8,6 +8,7 @@ torchrun --nproc-per-node=2 -m training.mnist.train --recipe fast    # two proce
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ from common.cli import (
     positive_int,
     seed_int,
 )
+from common.errors import UserError
 from training import distributed, weights
 from training.device import add_device_option, resolve_device
 from training.mnist.data import SHA256, add_data_option, fetch_mnist, load_mnist, split_validation
@@ -132,7 +134,12 @@ def build_parser() -> argparse.ArgumentParser:
         "python -m training.mnist.train --dropout 0.1 --seed 1 --output weights/dropout.pt",
     )
     add = parser.add_argument
-    add("--recipe", choices=RECIPES, default="study", help="named hyperparameters (default: %(default)s)")
+    add(
+        "--recipe",
+        choices=RECIPES,
+        default=os.environ.get("RECIPE", "study"),
+        help="named hyperparameters (default: $RECIPE, else study)",
+    )
     add("--optimizer", choices=LEARNING_RATES, help="sgd has Nesterov momentum 0.9 (default: the recipe's)")
     add("--epochs", type=positive_int, help="passes over the training digits (default: the recipe's)")
     add("--lr", type=positive_float, help="learning rate (default: the recipe's, or 0.1 for another sgd, 0.001 adam)")
@@ -172,7 +179,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def recipe_from_arguments(arguments: argparse.Namespace) -> Recipe:
-    """Return the named recipe with the hyperparameters that the options override."""
+    """Return the named recipe with the hyperparameters that the options override. Raises UserError for no recipe."""
+    if arguments.recipe not in RECIPES:
+        raise UserError(f"RECIPE is {arguments.recipe!r}; choose one of {', '.join(RECIPES)}")
     named = RECIPES[arguments.recipe]
     hyperparameters = [field.name for field in fields(Recipe) if field.name != "distortion"]
     chosen = {name: getattr(arguments, name) for name in hyperparameters if getattr(arguments, name) is not None}

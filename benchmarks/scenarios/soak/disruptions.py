@@ -106,7 +106,7 @@ class Rollouts(Disruption):
     ) -> None:
         super().__init__(results, period_s)
         self._messages: list[str] = []
-        self._deployment = Deployment(client, store, self._messages.append)
+        self._deployment = Deployment(client, store, MODEL, self._messages.append)
         self._next = iter(archives)
         self._is_rollback = False
 
@@ -142,6 +142,6 @@ class WorkerKills(Disruption):
         os.kill(pid, signal.SIGKILL)
         healthy_after_s = None
         with contextlib.suppress(TimeoutError):
-            healthy_after_s = wait_until_healthy(self._client, gone={pid})
+            healthy_after_s = wait_until_healthy(self._client, MODEL, gone={pid})
         version = {"version": description["modelVersion"], "batch_size": description["batchSize"]}
         self.add("kill", second=second, pid=pid, healthy_after_s=healthy_after_s, **version)

@@ -21,7 +21,7 @@ def deployment_environment(archives, tmp_path_factory):
     store = tmp_path_factory.mktemp("deployments")
     for name in ("mnist.mar", "xor.mar"):
         shutil.copy(archives / name, store)
-    return {**environment_of_free_ports(), "TS_MODEL_STORE": str(store), "TS_LOAD_MODELS": "mnist.mar"}
+    return {**environment_of_free_ports(), "TS_MODEL_STORE": str(store)}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def messages():
 
 @pytest.fixture
 def deployment(deployment_client, deployment_server, messages):
-    return Deployment(deployment_client, ModelStore(deployment_server.store.folder), messages.append)
+    return Deployment(deployment_client, ModelStore(deployment_server.store.folder), "mnist", messages.append)
 
 
 @pytest.fixture

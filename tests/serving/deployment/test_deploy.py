@@ -12,7 +12,7 @@ import requests
 
 from serving.client import Client
 from serving.deployment.archive_file import ArchiveError
-from serving.deployment.canary import Canary, canary_status
+from serving.deployment.canary import Canary, running_canaries
 from serving.deployment.deploy import Deployment, DeploymentError
 from serving.torchserve.process import TorchServe
 from tests.support.archives import weights_that_mistake_each_digit_for_the_next
@@ -33,8 +33,8 @@ def test_deployed_and_rolled_back_under_load_no_request_is_lost(
         assert deployment.versions() == ["1.0"]
     assert set(load.outcomes) == {RIGHT}, (load.outcomes, messages)
     assert load.outcomes[RIGHT] > 100
-    assert len(deployment_client.describe()["workers"]) == 2
-    assert [line for line in messages if "reads 19" in line or "reads 200" in line]
+    assert len(deployment_client.describe("mnist")["workers"]) == 2
+    assert [line for line in messages if "predicts 19" in line or "predicts 200" in line]
 
 
 def test_what_waits_at_a_version_is_answered_before_it_is_removed(
@@ -58,7 +58,7 @@ def test_what_waits_at_a_version_is_answered_before_it_is_removed(
     [
         ({"handler.py": b"import nobody_has_this\n"}, "a worker of mnist 2.0 ended while it started"),
         ({"mnist.pt": b"no weights"}, "a worker of mnist 2.0 ended while it started"),
-        (weights_that_mistake_each_digit_for_the_next, "2.0 reads 0 of 200 golden digits right, fewer than 194"),
+        (weights_that_mistake_each_digit_for_the_next, "2.0 predicts 0 of 200 golden inputs right, fewer than 194"),
     ],
 )
 def test_a_version_that_is_no_good_is_unregistered(
@@ -77,7 +77,7 @@ def test_what_is_no_archive_of_the_model_is_refused(deployment, archives, tmp_pa
     (tmp_path / "cut.mar").write_bytes((archives / "mnist.mar").read_bytes()[:10_000])
     with pytest.raises(ArchiveError, match=r"cut\.mar is not a model archive"):
         deployment.deploy(tmp_path / "cut.mar")
-    with pytest.raises(DeploymentError, match="holds xor, and only mnist has a golden set"):
+    with pytest.raises(DeploymentError, match="holds xor, not mnist"):
         deployment.deploy(archives / "xor.mar")
     with pytest.raises(DeploymentError, match=r"1\.0 serves already; a new archive needs a new version"):
         deployment.deploy(archives / "mnist.mar")
@@ -121,9 +121,9 @@ def test_killed_it_leaves_the_old_version_and_the_same_command_again_succeeds(
     again = start_command("deploy", archive)
     out, error = again.communicate(timeout=120)
     assert again.returncode == 0, error
-    assert "`rollback` brings 1.0 back" in out
+    assert "`rollback mnist` brings 1.0 back" in out
     assert deployment.versions() == ["2.0"]
-    assert deployment_client.predict("model/mnist/samples/7.png").digit == 7
+    assert deployment_client.predict("mnist", "model/mnist/samples/7.png")["digit"] == 7
 
 
 def test_where_it_cannot_be_remembered_the_old_version_serves(deployment, next_version, monkeypatch):
@@ -170,9 +170,9 @@ def test_what_was_deployed_comes_back_after_a_restart_and_so_does_a_canary(
         restarted.wait_ready()
         assert restarted.deployed == ["mnist-2.0.mar", "mnist-3.0.mar"]
         with Client(restarted.inference, restarted.management) as client:
-            assert client.describe()["modelVersion"] == "2.0"
-            assert canary_status(restarted.store, client) == {"canary": {"version": "3.0", "percent": 10}}
-            deployment = Deployment(client, restarted.store, lambda _: None)
+            assert client.describe("mnist")["modelVersion"] == "2.0"
+            assert running_canaries(restarted.store, client) == {"mnist": {"version": "3.0", "percent": 10}}
+            deployment = Deployment(client, restarted.store, "mnist", lambda _: None)
             Canary(deployment).abort()
             deployment.rollback()
             assert deployment.versions() == ["1.0"]

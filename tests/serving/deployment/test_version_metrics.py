@@ -6,11 +6,14 @@ import http.server
 import socket
 import threading
 
+import msgspec
 import pytest
 
+from model.config import load
 from serving.client import ServiceError
 from serving.deployment.version_metrics import compare_versions
 
+MNIST = load("mnist")
 METRICS = r"""# HELP handler_requests_total Torchserve prometheus metric with unit: Count
 # TYPE handler_requests_total counter
 handler_requests_total{model_name="mnist",model_version="2.0",outcome="ok",Hostname="a",} 8.0
@@ -67,30 +70,43 @@ def metrics_url():
         server.shutdown()
 
 
+def values(stats):
+    for value in stats.values():
+        yield from value.values() if isinstance(value, dict) else [value]
+
+
 def test_each_statistic_is_of_its_own_counters(metrics_url):
-    stats = compare_versions(metrics_url, ["2.0", "3.0"])
+    stats = compare_versions(metrics_url, MNIST, ["2.0", "3.0"])
     assert stats["2.0"] == {
         "requests": 10,
-        "no_digit": 2,
-        "bad_request": 0,
-        "failed": 0,
+        "refused": {"no_digit": 2, "bad_request": 0, "failed": 0},
         "requests_in_a_batch": 2.5,
         "batch_ms": 250,
-        "digits": 8,
+        "predictions": 7,
         "confidence": 0.75,
         "uncertain": 0.5,
-        **{str(digit): 0.875 if digit == 7 else 0 for digit in range(10)},
+        "classes": {str(digit): float(digit == 7) for digit in range(10)},
     }
-    assert set(stats["3.0"].values()) == {0, None}
+    assert set(values(stats["3.0"])) == {0, None}
+
+
+def test_another_model_has_its_own_classes_and_outcomes(metrics_url):
+    stats = compare_versions(metrics_url, load("xor"), ["2.0"])["2.0"]
+    assert list(stats["classes"]) == ["0", "1"]
+    assert list(stats["refused"]) == ["bad_request", "failed"]
+    regression = msgspec.structs.replace(load("xor"), labels=(), label_output="")
+    assert list(compare_versions(metrics_url, regression, ["2.0"])["2.0"]) == [
+        "requests", "refused", "requests_in_a_batch", "batch_ms"
+    ]  # fmt: skip
 
 
 def test_over_a_period_only_the_increase_counts(metrics_url):
-    stats = compare_versions(metrics_url, ["2.0"], seconds=0.01)["2.0"]
-    assert set(stats.values()) == {0, None}
+    stats = compare_versions(metrics_url, MNIST, ["2.0"], seconds=0.01)["2.0"]
+    assert set(values(stats)) == {0, None}
 
 
 def test_a_server_without_metrics_is_an_error_with_the_remedy():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with pytest.raises(ServiceError, match=f"^no metrics at {url}; set their address with --metrics-url$"):
-        compare_versions(url, ["1.0"])
+        compare_versions(url, MNIST, ["1.0"])

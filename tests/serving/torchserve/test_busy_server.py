@@ -40,7 +40,7 @@ def busy():
 def test_a_full_queue_is_tried_again(busy):
     busy.left = 2
     with Client(f"http://127.0.0.1:{busy.server_port}", retries=3) as client:
-        assert client.predict(b"x").digit == 7
+        assert client.predict("mnist", b"x")["digit"] == 7
     assert busy.asked == 3
 
 
@@ -48,6 +48,6 @@ def test_a_queue_that_stays_full_is_given_up(busy):
     busy.left = 100
     with Client(f"http://127.0.0.1:{busy.server_port}", retries=2) as client:
         with pytest.raises(ServiceError, match="no worker") as error:
-            client.predict(b"x")
+            client.predict("mnist", b"x")
     assert error.value.status == 503
     assert busy.asked == 3

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import zipfile
 
 import psutil
 import pytest
@@ -45,10 +47,16 @@ def test_the_command_serves_until_a_signal_and_leaves_nothing(root, server_envir
         try:
             line = process.stdout.readline()
             assert line.startswith("ready after "), line
-            assert "model/mnist/samples/7.png is a 7" in line
+            assert "mnist, xor." in line
             family = psutil.Process(process.pid).children(recursive=True)
             assert len(family) >= 4, "Java, two workers for MNIST and one for XOR"
-            page = next(line for line in process.stdout if line.startswith("Or draw a digit: ")).split()[-1]
+            commands = []
+            while not (line := process.stdout.readline()).startswith("Or open the page: "):
+                commands += [line] if line.strip().startswith("curl ") else []
+            page = line.split()[-1]
+            answers = [subprocess.run(["bash", "-c", c], cwd=root, capture_output=True, check=True) for c in commands]
+            mnist, xor = (json.loads(answer.stdout) for answer in answers)
+            assert (mnist["digit"], xor["predictions"][0]["output"]) == (7, 1)
             assert "<title>Draw a digit</title>" in http.get(page).text
             sample = (root / "model/mnist/samples/7.png").read_bytes()
             assert http.post(f"{page}/predictions/mnist", sample).json()["digit"] == 7
@@ -94,8 +102,8 @@ def test_a_port_that_is_taken_is_named_with_its_owner(root, server_environment, 
 
 
 def test_too_little_memory_is_said_before_anything_starts(root, server_environment, tmp_path, monkeypatch):
-    monkeypatch.setattr(preflight, "REQUIRED_MEMORY_MB", 10**9)
-    with pytest.raises(ServerError, match="MB of memory are free, and TorchServe"):
+    monkeypatch.setattr(preflight, "BASE_MEMORY_MB", 10**9)
+    with pytest.raises(ServerError, match=r"TorchServe with 3 workers needs .* in model/mnist/model-config\.yaml$"):
         TorchServe(root / "config.properties", tmp_path / "log", server_environment).__enter__()
 
 
@@ -104,6 +112,23 @@ def test_a_missing_archive_is_said_with_the_remedy(root, server_environment, tmp
         TorchServe(
             root / "config.properties", tmp_path / "log", {**server_environment, "TS_MODEL_STORE": "/nowhere"}
         ).__enter__()
+
+
+def test_the_archive_of_every_model_is_asked_for(root, server_environment, archives, tmp_path):
+    shutil.copy(archives / "mnist.mar", tmp_path)
+    environment = {**server_environment, "TS_MODEL_STORE": str(tmp_path)}
+    with pytest.raises(ServerError, match=r"^there is no .*xor\.mar; build it with `make archive`$"):
+        TorchServe(root / "config.properties", tmp_path / "log", environment).__enter__()
+
+
+def test_a_sample_that_is_answered_otherwise_ends_the_command(root, one_worker, tmp_path):
+    with zipfile.ZipFile(root / "model_store/xor.mar") as packed:
+        handler = packed.read("handler.py").replace(b"probability > 0.5", b"probability > 1.5")
+    with_changed(root / "model_store/xor.mar", tmp_path / "xor.mar", {"handler.py": handler})
+    command = [sys.executable, "-m", "serving", "serve", "--log", str(tmp_path / "log")]
+    done = subprocess.run(command, cwd=root, env=one_worker, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr == "error: xor answers sample.json with {'output': 0}, not {'output': 1}\n"
 
 
 @pytest.mark.parametrize(

@@ -23,5 +23,10 @@ def test_a_model_is_not_loaded_for_the_error_that_ended_its_worker():
     assert load_error(OF_A_THREAD + OF_A_WORKER) == "ValueError: no weights"
 
 
+def test_an_error_is_given_with_its_place_in_the_archive():
+    log = OF_A_WORKER.replace("mnist_handler.py", f"/models/{'0123456789abcdef' * 2}/model/mnist/net.py")
+    assert load_error(log) == "ValueError: no weights (model/mnist/net.py, line 7)"
+
+
 def test_a_thread_that_ends_is_no_reason():
     assert load_error(OF_A_THREAD) is None
