@@ -23,7 +23,8 @@ SECTIONS = ("Use it", "Train it", "Operate it", "How it is built", "Measured")  
 
 
 def documents() -> list[Path]:
-    return sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/learn/*.md")])
+    folders = ("*.md", "docs/*.md", "docs/learn/*.md", "benchmarks/results/*.md")
+    return sorted(path for folder in folders for path in ROOT.glob(folder))
 
 
 def stage(document: Path, missing: list[Path]) -> set[Path]:
@@ -33,14 +34,14 @@ def stage(document: Path, missing: list[Path]) -> set[Path]:
     twin = document.name.replace(".ko.md", ".md") if is_korean else document.name.replace(".md", ".ko.md")
     text = re.sub(rf"(?:한국어: |English: )?\[[^\]]*\]\({re.escape(twin)}\)(?: · |, |\.)?", "", text)
     text = IMAGE.sub(r"![\3](\1){ width=\2 }", text)
-    files = set()
+    files, pages = set(), documents()
 
     def adapted(found: re.Match[str]) -> str:
         label, target, anchor = found[1], found[2], found[3] or ""
         if re.match(r"[a-z]+:", target):
             return found[0]
         path = (document.parent / target).resolve()
-        if target.endswith(".md") and path.is_file():  # the site has one name for both languages
+        if path in pages:  # the site has one name for both languages
             return f"{label}({target.replace('.ko.md', '.md')}{anchor})"
         if not path.is_file():  # a folder has no page; a missing file fails the build at its end
             if not path.exists():
@@ -48,12 +49,19 @@ def stage(document: Path, missing: list[Path]) -> set[Path]:
                 missing.append(path)
             return label[1:-1]
         files.add(path)
-        return f"{label}({target if path.suffix in COPIED else f'{target}.md'}{anchor})"
+        if path.suffix not in COPIED:
+            target = target.removesuffix(path.name) + page_name(path, ".md")
+        return f"{label}({target}{anchor})"
 
     parts = re.split(r"(^```.*?^```$)", text, flags=re.MULTILINE | re.DOTALL)
     parts[::2] = [LINK.sub(adapted, part) for part in parts[::2]]
     write(document.relative_to(ROOT), "".join(parts))
     return files
+
+
+def page_name(path: Path, ending: str) -> str:
+    """Return the name of the page of a source file, without dots, which would mean a language."""
+    return path.name.replace(".", "_") + ending
 
 
 def write(path: Path, text: str) -> None:
@@ -73,7 +81,7 @@ def stage_file(path: Path) -> None:
     page = f"---\nsearch: {{ exclude: true }}\n---\n\n# {path.name}\n\n`{name}`\n\n"
     page += f"````{LANGUAGES.get(path.suffix, 'text')}\n{code}\n````\n"
     for ending in (".md", ".ko.md"):
-        write(name.with_name(name.name + ending), page)
+        write(name.with_name(page_name(path, ending)), page)
 
 
 def navigation() -> str:
@@ -102,9 +110,11 @@ def main() -> None:
     text = (HERE / "mkdocs.yaml").read_text(encoding="utf-8")
     config = SOURCE.parent / "mkdocs.yaml"
     config.write_text(text + navigation(), encoding="utf-8")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--config-file", str(config)]
-    if subprocess.run(command, check=False).returncode or missing:
-        sys.exit("the site could not be built: correct the links above")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", str(config)]
+    built = subprocess.run(command, check=False, capture_output=True, text=True)
+    if built.returncode or missing:
+        warnings = [line for line in built.stderr.splitlines() if not line.startswith("INFO")]
+        sys.exit("\n".join([*warnings, "the site could not be built: correct the links above"]))
     print(f"the site is in {SITE.relative_to(ROOT)}; `make docs SERVE=1` shows it at http://127.0.0.1:8001")
 
 
