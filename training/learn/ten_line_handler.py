@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from PIL import Image
@@ -14,21 +12,13 @@ from ts.torch_handler.base_handler import BaseHandler
 
 
 class DigitHandler(BaseHandler):
-    def preprocess(self, requests: Sequence[Mapping[str, Any]]) -> Tensor:
+    def preprocess(self, requests: list[dict[str, bytes]]) -> Tensor:
         files = [request.get("data") or request["body"] for request in requests]
-        images = [
-            Image.open(io.BytesIO(file)).convert("L").resize((28, 28)) for file in files
-        ]
-        return torch.stack([to_tensor(image).view(28 * 28) for image in images]).to(
-            self.device
-        )
+        images = [Image.open(io.BytesIO(file)).convert("L") for file in files]
+        pixels = [to_tensor(image.resize((28, 28))).view(28 * 28) for image in images]
+        return torch.stack(pixels).to(self.device)
 
-    def postprocess(self, outputs: Tensor) -> list[dict[str, Any]]:
-        probabilities = outputs.softmax(dim=1)
-        return [
-            {
-                "digit": int(row.argmax()),
-                "confidence": round(float(row.max()), 3),
-            }
-            for row in probabilities
-        ]
+    def postprocess(self, outputs: Tensor) -> list[dict[str, float]]:
+        confidence, digit = outputs.softmax(dim=1).max(dim=1)
+        pairs = zip(digit.tolist(), confidence.tolist(), strict=True)
+        return [{"digit": d, "confidence": round(c, 3)} for d, c in pairs]
