@@ -15,6 +15,8 @@ installed_dev := .venv/installed-dev
 installed_bench := .venv/installed-bench
 installed_export := .venv/installed-export
 scanners := .venv-scan/installed
+installed_learn := .venv/installed-learn
+installed_docs := .venv-docs/installed
 # One process more than cores, at most four, because tests wait: each process starts a TorchServe of its own.
 parallel = --dist loadgroup --numprocesses $$($(python) -c "import os; print(min(4, os.cpu_count() + 1))")
 models := $(patsubst model/%/model.yaml,%,$(wildcard model/*/model.yaml))
@@ -137,8 +139,9 @@ compile = .venv/bin/uv pip compile --quiet --universal --python-version 3.10 --g
 lock: $(installed) ## Pin requirements/*.txt from their *.in again, and those of the benchmark's servers
 	$(compile) requirements/uv.in -o requirements/uv.txt
 	$(compile) requirements/serve.in -o requirements/serve.txt
-	for name in train bench export dev; do $(compile) --constraints requirements/serve.txt requirements/$$name.in -o requirements/$$name.txt; done
+	for name in train bench export learn dev; do $(compile) --constraints requirements/serve.txt requirements/$$name.in -o requirements/$$name.txt; done
 	$(compile) requirements/scan.in -o requirements/scan.txt
+	$(compile) requirements/docs.in -o requirements/docs.txt
 	for name in $(basename $(wildcard benchmarks/servers/requirements/*.in)); do $(compile) $$name.in -o $$name.txt; done
 
 .PHONY: fuzz
@@ -152,6 +155,19 @@ grpc-stubs: $(installed_dev) ## Write Python stubs of TorchServe's gRPC API, and
 .PHONY: clean
 clean: ## Remove archives, logs and caches; weights, data and .venv stay
 	rm -rf model_store/*.mar model_store/deployed.json logs test-results build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+
+## Learn
+
+.PHONY: learn
+learn: $(installed_learn) ## Install the packages of the steps in docs/learn, and download MNIST
+	@$(python) -m training.mnist.data
+
+.PHONY: docs
+docs: $(installed_docs) ## Build the documents as a site in both languages: build/site/index.html; SERVE=1 shows it at :8001
+	@.venv-docs/bin/python docs/site/build.py
+	@[ -z "$(SERVE)" ] || .venv-docs/bin/python -m http.server --bind 127.0.0.1 --directory build/site 8001
+
+test-all: $(installed_docs)
 
 ## Measure
 
@@ -235,6 +251,15 @@ $(installed_dev): requirements/dev.txt | $(installed)
 
 $(installed_bench): requirements/bench.txt | $(installed)
 	$(install) bench
+	touch $@
+
+$(installed_learn): requirements/learn.txt | $(installed)
+	$(install) learn
+	touch $@
+
+$(installed_docs): requirements/docs.txt | $(installed)
+	.venv/bin/uv venv --quiet --clear --python $(python) .venv-docs
+	.venv/bin/uv pip install --python .venv-docs --require-hashes -r requirements/docs.txt
 	touch $@
 
 $(installed_export): requirements/export.txt | $(installed)

@@ -43,7 +43,9 @@ def test_every_link_leads_to_a_file(name):
 def test_the_readme_leads_to_the_index_and_the_index_to_every_document(root, name):
     index = "docs/README.md" if name == "README.md" else "docs/README.ko.md"
     assert index in links(read(name))
-    linked = {resolve(index, target).resolve() for target in links(read(index))}
+    learning_path = index.replace("docs/", "docs/learn/")
+    assert learning_path.removeprefix("docs/") in links(read(index))
+    linked = {resolve(of, target).resolve() for of in (index, learning_path) for target in links(read(of))}
     of_language = [document for document in DOCUMENTS if document.endswith(".ko.md") == index.endswith(".ko.md")]
     assert {(root / document).resolve() for document in of_language if document not in READMES} <= linked | {
         (root / index).resolve()

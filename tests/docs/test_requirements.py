@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-OWN = ("uv.txt", "serve.txt", "dev.txt", "export.txt", "train.txt", "scan.txt")
+OWN = ("uv.txt", "serve.txt", "dev.txt", "docs.txt", "export.txt", "learn.txt", "train.txt", "scan.txt")
 PEERS = ("bentoml", "fastapi", "litserve", "mosec", "ray", "triton")
 FILES = (*(f"requirements/{name}" for name in OWN), *(f"benchmarks/servers/requirements/{name}.txt" for name in PEERS))
 

@@ -12,8 +12,9 @@ KOREAN = ".ko.md"
 
 
 def find_documents() -> list[str]:
-    """Return the paths of all documents in both languages, relative to the root: the top level and docs/."""
-    return sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+    """Return the paths of all documents in both languages, relative to the root."""
+    folders = ("*.md", "docs/*.md", "docs/learn/*.md")
+    return sorted(str(path.relative_to(ROOT)) for folder in folders for path in ROOT.glob(folder))
 
 
 def english_documents() -> list[str]:
