@@ -116,7 +116,7 @@ export function showPlain(pixels, plain) {
   if (pixels) paintSeen(element("plain"), pixels);
   else clear(element("plain"));
   element("plain-answer").textContent = plain ? `${plain.digit} · ${percent(plain.confidence)}` : "–";
-  element("plain").parentElement.classList.toggle("differs", Boolean(plain) && plain.digit !== Number(element("digit").textContent));
+  element("contrast").classList.toggle("differs", Boolean(plain) && plain.digit !== Number(element("digit").textContent));
 }
 
 // Returns where most spoke for the digit and where most spoke against it, as [column, row] of a grid of 3 by 3, or null.

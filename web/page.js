@@ -101,7 +101,7 @@ function showJudgement() {
   element("question").textContent = isJudged ? texts.judged(judged.entry.label) : answer ? texts.question : texts.which;
   element("right").hidden = isJudged || !answer;
   element("right").textContent = answer ? texts.right(answer.digit) : "";
-  element("wrong").textContent = isJudged ? texts.change : texts.wrong;
+  element("wrong").textContent = isJudged ? texts.change : answer ? texts.wrong : texts.itIs;
   element("wrong").ariaExpanded = String(isListOpen);
   element("labels").hidden = !isListOpen;
 }
@@ -119,7 +119,7 @@ function judge(label) {
     judged = { revision: drawing.revision, entry: yours.add({ strokes, picture, sheet: drawing.sheet(), pixels }, label, answer) };
   }
   showJudgement();
-  element("wrong").focus();
+  element("wrong").focus({ preventScroll: true });
   return say(texts.judged(label));
 }
 
