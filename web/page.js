@@ -62,7 +62,6 @@ function tell({ status, answer, problem, seconds, revision }) {
   const now = [status, problem, status === "reading" ? seconds : revision].join();
   if (now === told) return;
   told = now;
-  clearTimeout(placeTimer);
   if (status === "answer") say(summary(answer));
   else if (status === "problem") sayProblem(problem);
   else if (status === "reading" && seconds === 1) say(texts.reading);

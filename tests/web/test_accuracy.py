@@ -13,7 +13,6 @@ from tests.web.styles import SIZES, SPEEDS, written
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.timeout(1800)
 def test_drawings_are_read(open_page, record_property):
     right, drawn, wrong = Counter(), Counter(), []
     page = open_page()
