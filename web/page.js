@@ -35,9 +35,17 @@ function onchange(isInk) {
   isListOpen = false;
   element("invitation").hidden = !drawing.isEmpty;
   element("paper").classList.toggle("coarse", drawing.picture?.width < 100);
+  holdStill(drawing.isPenDown);
   reader.changed(isInk);
   showControls();
   if (!drawing.live) remember();
+}
+
+// While a line is drawn, a longer or shorter answer must not move the paper.
+function holdStill(isHeld) {
+  const { style, offsetHeight } = element("answer");
+  if (!isHeld) style.height = "";
+  else if (!style.height) style.height = `${offsetHeight}px`;
 }
 
 function onkey(what, ...details) {

@@ -66,6 +66,7 @@ def pictures(root: Path) -> Path:
 
 def paper_coordinates(page: Any) -> Callable[[tuple[float, float]], tuple[float, float]]:
     """Return a function from a point of a stroke to a point of the screen."""
+    page.locator("#sheet").scroll_into_view_if_needed()
     box = page.locator("#sheet").bounding_box()
     return lambda point: (box["x"] + point[0] * box["width"], box["y"] + point[1] * box["height"])
 
