@@ -43,11 +43,15 @@ def open_page(chromium: Any, page_url: str) -> Iterator[Callable[..., Any]]:
         contexts.append(context)
         context.add_init_script(script)
         page = context.new_page()
-        allowed = [f"status of {status}" if isinstance(status, int) else status for status in (400, *expected)]
+        # A Docker network that comes or goes on this machine ends Chromium's requests; the page asks again.
+        tolerated = (400, "ERR_NETWORK_CHANGED", *expected)
+        allowed = [f"status of {status}" if isinstance(status, int) else status for status in tolerated]
         page.on("console", lambda m: None if any(text in m.text for text in allowed) else errors.append(m.text))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda r: None if r.url.startswith((at, "blob:", "data:")) else errors.append(r.url))
         page.goto(at)
+        if page.locator("#bars li").count() != 10:  # one of its modules was not loaded
+            page.reload()
         return page
 
     yield open_context

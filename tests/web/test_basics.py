@@ -131,7 +131,7 @@ def test_forced_colours_keep_the_bars_the_scale_and_the_answer(open_page):
 
 
 def test_fingers_find_large_targets(open_page):
-    page = open_page(**TOUCH)
+    page = open_page((404,), **TOUCH)
     draw_with_finger(page, 1)
     assert_reads(page, 1)
     page.locator("#wrong").click()
