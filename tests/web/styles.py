@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Iterator
@@ -42,7 +43,11 @@ STYLES: dict[int, dict[str, Strokes]] = {
         "flat top": [[(0.34, 0.24), (0.66, 0.23), (0.48, 0.45), *arc(0.47, 0.63, 0.19, 0.18, -80, 150)]],
         "no nib": [[*arc(0.46, 0.34, 0.17, 0.14, -150, 60), *arc(0.46, 0.64, 0.2, 0.17, -60, 150)]],
         "loop in the middle": [
-            [*arc(0.47, 0.34, 0.17, 0.15, -150, 70), *arc(0.47, 0.5, 0.05, 0.04, 90, 270), *arc(0.47, 0.65, 0.2, 0.17, -80, 150)]
+            [
+                *arc(0.47, 0.34, 0.17, 0.15, -150, 70),
+                *arc(0.47, 0.5, 0.05, 0.04, 90, 270),
+                *arc(0.47, 0.65, 0.2, 0.17, -80, 150),
+            ]
         ],
         "leaning": [[*arc(0.52, 0.34, 0.16, 0.15, -150, 95), *arc(0.45, 0.64, 0.19, 0.16, -80, 150)]],
     },
@@ -55,10 +60,16 @@ STYLES: dict[int, dict[str, Strokes]] = {
         "steep": [[(0.38, 0.22), (0.36, 0.5), (0.66, 0.5)], [(0.62, 0.2), (0.6, 0.82)]],
     },
     5: {
-        "two strokes": [[(0.36, 0.22), (0.34, 0.46), *arc(0.47, 0.61, 0.19, 0.19, -120, 150)], [(0.36, 0.22), (0.68, 0.22)]],
+        "two strokes": [
+            [(0.36, 0.22), (0.34, 0.46), *arc(0.47, 0.61, 0.19, 0.19, -120, 150)],
+            [(0.36, 0.22), (0.68, 0.22)],
+        ],
         "one stroke": [[(0.66, 0.22), (0.38, 0.22), (0.36, 0.46), *arc(0.47, 0.61, 0.18, 0.18, -120, 150)]],
         "like s": [[*arc(0.5, 0.35, 0.16, 0.14, -30, -200), *arc(0.49, 0.64, 0.18, 0.17, -110, 140)]],
-        "hat apart": [[(0.37, 0.27), (0.35, 0.48), *arc(0.47, 0.62, 0.18, 0.18, -120, 150)], [(0.42, 0.22), (0.68, 0.2)]],
+        "hat apart": [
+            [(0.37, 0.27), (0.35, 0.48), *arc(0.47, 0.62, 0.18, 0.18, -120, 150)],
+            [(0.42, 0.22), (0.68, 0.2)],
+        ],
         "angular": [[(0.66, 0.22), (0.37, 0.24), (0.36, 0.48), (0.6, 0.48), (0.66, 0.62), (0.58, 0.76), (0.34, 0.76)]],
     },
     6: {
@@ -78,29 +89,55 @@ STYLES: dict[int, dict[str, Strokes]] = {
         "steep": [[(0.34, 0.25), (0.62, 0.24), (0.52, 0.8)]],
     },
     8: {
-        "s and back": [[*arc(0.5, 0.35, 0.14, 0.15, -40, -270), *arc(0.5, 0.66, 0.17, 0.16, -90, 270), *arc(0.5, 0.35, 0.14, 0.15, 90, -40)]],
+        "s and back": [
+            [
+                *arc(0.5, 0.35, 0.14, 0.15, -40, -270),
+                *arc(0.5, 0.66, 0.17, 0.16, -90, 270),
+                *arc(0.5, 0.35, 0.14, 0.15, 90, -40),
+            ]
+        ],
         "two circles": [arc(0.5, 0.35, 0.14, 0.15, -90, 270), arc(0.5, 0.66, 0.17, 0.16, -90, 270)],
-        "open at the top": [[(0.62, 0.26), *arc(0.5, 0.36, 0.13, 0.14, -80, -270), *arc(0.5, 0.66, 0.16, 0.16, -90, 270), (0.6, 0.3)]],
+        "open at the top": [
+            [
+                (0.62, 0.26),
+                *arc(0.5, 0.36, 0.13, 0.14, -80, -270),
+                *arc(0.5, 0.66, 0.16, 0.16, -90, 270),
+                (0.6, 0.3),
+            ]
+        ],
         "one line": [[*arc(0.5, 0.35, 0.14, 0.15, 90, -270), *arc(0.5, 0.66, 0.17, 0.16, -90, 270)]],
         "narrow": [[*arc(0.5, 0.35, 0.08, 0.15, 90, -270), *arc(0.5, 0.66, 0.09, 0.16, -90, 270)]],
         "slanted": [arc(0.54, 0.35, 0.13, 0.15, -90, 270), arc(0.47, 0.66, 0.16, 0.16, -70, 290)],
     },
     9: {
         "straight leg": [[*arc(0.49, 0.37, 0.16, 0.16, 0, -360), (0.65, 0.37), (0.6, 0.82)]],
-        "curled tail": [[*arc(0.49, 0.36, 0.16, 0.16, 0, -360), (0.65, 0.36), (0.64, 0.62), *arc(0.48, 0.66, 0.16, 0.14, 0, 120)]],
+        "curled tail": [
+            [
+                *arc(0.49, 0.36, 0.16, 0.16, 0, -360),
+                (0.65, 0.36),
+                (0.64, 0.62),
+                *arc(0.48, 0.66, 0.16, 0.14, 0, 120),
+            ]
+        ],
         "curved leg": [[*arc(0.49, 0.37, 0.16, 0.16, -20, -360), *arc(0.27, 0.4, 0.38, 0.42, 0, 70)]],
         "two strokes": [arc(0.49, 0.37, 0.16, 0.16, 0, -360), [(0.65, 0.25), (0.63, 0.82)]],
         "angular": [[(0.65, 0.28), (0.38, 0.27), (0.37, 0.48), (0.64, 0.46), (0.65, 0.27), (0.62, 0.8)]],
         "open loop": [[*arc(0.5, 0.37, 0.16, 0.15, -50, -330), (0.66, 0.27), (0.61, 0.82)]],
     },
-}  # fmt: skip
+}
 
-SIZES = {"tiny": (0.16, 0.84, 0.86), "small": (0.28, 0.22, 0.24), "medium": (0.6, 0.6, 0.5), "normal": (1, 0.5, 0.5), "huge": (1.42, 0.5, 0.5)}  # fmt: skip
+SIZES = {  # scale, and where the middle lies
+    "tiny": (0.16, 0.84, 0.86),
+    "small": (0.28, 0.22, 0.24),
+    "medium": (0.6, 0.6, 0.5),
+    "normal": (1, 0.5, 0.5),
+    "huge": (1.42, 0.5, 0.5),
+}
 SPEEDS = ("slow", "steady", "fast")
 
 
 class Written(NamedTuple):
-    """A digit in a style, as large as `size` says, drawn as fast as `speed` says; its strokes in shares of the sheet."""
+    """A digit in a style, a size and a speed, and its strokes in shares of the sheet."""
 
     digit: int
     style: str
@@ -116,7 +153,7 @@ def written() -> Iterator[Written]:
     for i, (digit, style) in enumerate(styles):
         for j in range(6):
             size, speed = pairs[(7 * (6 * i + j)) % len(pairs)]
-            rng = random.Random(f"{digit} {style} {size} {speed}")  # noqa: S311
+            rng = random.Random(f"{digit} {style} {size} {speed}")
             strokes = [_at_speed(stroke, speed, rng) for stroke in STYLES[digit][style]]
             yield Written(digit, style, size, speed, [_placed(stroke, *SIZES[size]) for stroke in strokes])
 
@@ -134,7 +171,7 @@ def _at_speed(stroke: list[Point], speed: str, rng: random.Random) -> list[Point
 
 def _dense(stroke: list[Point], step: float) -> list[Point]:
     points = [stroke[0]]
-    for (ax, ay), (bx, by) in zip(stroke, stroke[1:], strict=False):
+    for (ax, ay), (bx, by) in itertools.pairwise(stroke):
         count = max(1, round(math.hypot(bx - ax, by - ay) / step))
         points += [(ax + (bx - ax) * i / count, ay + (by - ay) * i / count) for i in range(1, count + 1)]
     return points

@@ -32,8 +32,10 @@ CUT_OFF = """() => [...document.querySelectorAll("button, label, #answer, #answe
     .map((e) => e.outerHTML)"""
 OVERLAPS = """() => {
     const parts = ["header", "#answer", "#paper", "#tools", "#judge", "#bars", "#steps", "#contrast"];
-    const boxes = parts.map((id) => [id, document.querySelector(id).getBoundingClientRect()]).filter(([, b]) => b.height);
-    const overlap = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+    const all = parts.map((id) => [id, document.querySelector(id).getBoundingClientRect()]);
+    const boxes = all.filter(([, box]) => box.height);
+    const overlap = (a, b) =>
+        a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
     return boxes.flatMap(([a, x], i) => boxes.slice(i + 1).filter(([, y]) => overlap(x, y)).map(([b]) => [a, b]));
 }"""
 
@@ -43,7 +45,7 @@ def bring_to(page, state):
     if state == "offline":
         page.context.set_offline(True)
     if state == "reading":
-        page.route("**/explanations/mnist", lambda route: None)
+        page.route("**/explanations/mnist", lambda _: None)
     if state in REFUSALS:
         status, error = REFUSALS[state]
         answer = {"status": status, "json": {"error": error}, "headers": {"Retry-After": "5"}}
@@ -155,7 +157,8 @@ def test_every_control_is_reached_with_tab_and_shows_it(open_page):
             break
         assert width >= 2, name
         reached.append(name)
-    assert reached == ["language", "sheet", "undo", "redo", "clear", "file", "wrong", "export", "open", "delete", "SUMMARY"]
+    tools = ["undo", "redo", "clear", "file"]
+    assert reached == ["language", "sheet", *tools, "wrong", "export", "open", "delete", "SUMMARY"]
 
 
 def test_the_sheet_is_the_one_canvas_that_takes_the_focus(open_page):
@@ -190,8 +193,12 @@ def test_pictures_for_people(open_page, pictures, language, scheme):
         draw_with_mouse(page, digit)
         assert_reads(page, digit)
         page.locator("#right").click()
+    page.locator("#clear").click()
+    page.locator("#examples [data-kind=paperPhoto]").click()
+    assert_reads(page, 6)
+    page.locator("#plain-answer", has_text="%").wait_for()
     for name, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
         page.set_viewport_size(viewport)
         file = pictures / f"page-{name}-{language}-{scheme}.png"
-        page.screenshot(path=file, full_page=True)
+        page.screenshot(path=file, full_page=viewport is PHONE)
         assert file.stat().st_size > 10_000

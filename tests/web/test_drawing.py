@@ -120,7 +120,7 @@ def test_undo_takes_the_answer_away_at_once(open_page, slow_page_url):
 
 def test_a_long_wait_is_said(open_page):
     page = open_page()
-    page.route("**/explanations/mnist", lambda route: None)  # never answered
+    page.route("**/explanations/mnist", lambda _: None)  # never answered
     draw_with_mouse(page, 7)
     page.locator("#waiting").wait_for()
     first = page.locator("#waiting").inner_text()

@@ -1,4 +1,4 @@
-"""People say what their digits are: they are kept, counted, deleted and exported, with or without the browser's storage."""
+"""People say what their digits are, and the page keeps, counts, deletes and exports them."""
 
 from __future__ import annotations
 

@@ -41,7 +41,10 @@ def photo(root):
 
 REMEMBER = """
     const fetched = window.fetch;  // Chromium tells its driver nothing of bodies that are blobs
-    window.fetch = (url, options) => { if (String(url).includes('explanations')) window.sent = options.body; return fetched(url, options); };
+    window.fetch = (url, options) => {
+        if (String(url).includes("explanations")) window.sent = options.body;
+        return fetched(url, options);
+    };
 """
 READ = """() => new Promise((done) => {
     const reader = new FileReader();
