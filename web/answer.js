@@ -46,8 +46,9 @@ export function show(state) {
   showPictures(answer, sent);
   element("answer").ariaBusy = String(status === "reading" || status === "draft");
   element("answer").dataset.status = status;
-  element("start").hidden = status !== "empty";
-  element("details").hidden = status === "empty";
+  const isAnswered = status !== "empty" && status !== "problem";
+  element("start").hidden = isAnswered;
+  element("details").hidden = !isAnswered;
 }
 
 function showVerdict({ status, answer, seconds, problem, detail, retryIn }) {

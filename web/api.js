@@ -42,10 +42,12 @@ export function startApi(say) {
   });
 }
 
-// Remembers an answer and what it is about.
-export function tellApi(newest, about) {
-  [answer, sent] = [newest, about];
-  latencies.push(newest.ms);
+// Shows the answer of a state of the reader, and forgets the one before.
+export function tellApi(state) {
+  const isAnswer = state.status === "answer";
+  if (!isAnswer && !answer) return;
+  [answer, sent] = isAnswer ? [state.answer, state.sent] : [null, null];
+  if (isAnswer) latencies.push(answer.ms);
   latencies.splice(0, latencies.length - LATENCIES);
   renderApi();
 }

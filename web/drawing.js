@@ -155,7 +155,7 @@ export class Drawing {
 
   key(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const key = /^Key[QEZC]$/.test(event.code) ? event.code.at(3).toLowerCase() : event.key; // whatever the alphabet
     const keysPen = this.live?.by === "keys";
     if (key in MOVES) {
       this.step(MOVES[key], event.shiftKey ? 3 : 1);

@@ -1,6 +1,6 @@
 // Examples to try: digits of MNIST, digits as a hand draws them, and two that look like photos.
 
-import { decoded } from "./labels.js";
+import { decoded } from "./photo.js";
 import { paintStrokes, SIDE } from "./strokes.js";
 
 const arc = (x, y, rx, ry, from, to) =>

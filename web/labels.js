@@ -2,6 +2,7 @@
 // them were read right, which were taken for which, and all of them as a file of NumPy.
 
 import { npz } from "./npz.js";
+import { decoded, drawn } from "./photo.js";
 import { load, store } from "./storage.js";
 import { percent, texts } from "./texts.js";
 
@@ -170,22 +171,4 @@ function smaller(picture) {
 function thumbnail(sheet) {
   const scale = THUMBNAIL_PX / Math.max(sheet.width, sheet.height);
   return drawn(sheet, sheet.width * scale, sheet.height * scale).toDataURL("image/jpeg", 0.8);
-}
-
-function drawn(picture, width, height) {
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [Math.max(Math.round(width), 1), Math.max(Math.round(height), 1)];
-  const context = canvas.getContext("2d");
-  context.imageSmoothingQuality = "high";
-  context.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  return canvas;
-}
-
-// Returns the picture at a data URL as a canvas; null for null.
-export async function decoded(address) {
-  if (!address) return null;
-  const image = new Image();
-  image.src = address;
-  await image.decode();
-  return drawn(image, image.naturalWidth, image.naturalHeight);
 }

@@ -4,8 +4,8 @@ import { renderApi, startApi, tellApi } from "./api.js";
 import { say, show, showPlain, summary } from "./answer.js";
 import { Drawing } from "./drawing.js";
 import { examples, sample } from "./examples.js";
-import { decoded, LabelledDigits } from "./labels.js";
-import { readPicture, resized } from "./photo.js";
+import { LabelledDigits } from "./labels.js";
+import { decoded, readPicture, resized } from "./photo.js";
 import { Reader } from "./reader.js";
 import { classify, useKey } from "./server.js";
 import { load, store } from "./storage.js";
@@ -60,7 +60,7 @@ function onkey(what, ...details) {
 function onshow(state) {
   show(state);
   showJudgement();
-  if (state.status === "answer") tellApi(state.answer, state.sent);
+  tellApi(state);
   comparePlain(state);
   tell(state);
 }

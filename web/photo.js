@@ -1,4 +1,4 @@
-// Prepares a picture file to be shown and sent: upright, opaque, its longer side at most 1000 pixels.
+// Pictures as canvases: files are read upright, opaque, their longer side at most 1000 pixels; copies, and a plain resize.
 
 const LONGEST_PX = 1000; // the server downscales larger images to this
 const MOSTLY_OPAQUE = 0.75;
@@ -60,4 +60,23 @@ export function resized(picture) {
   const isLight = border > 127.5 * 2 * (width + height - 2);
   const grey = sums.map((row, y) => row.map((sum, x) => Math.round(sum / counts[y][x])));
   return isLight ? grey.map((row) => row.map((value) => 255 - value)) : grey;
+}
+
+// Returns a copy of a picture, a canvas of this size.
+export function drawn(picture, width, height) {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [Math.max(Math.round(width), 1), Math.max(Math.round(height), 1)];
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
+// Returns the picture at a data URL as a canvas; null for null.
+export async function decoded(address) {
+  if (!address) return null;
+  const image = new Image();
+  image.src = address;
+  await image.decode();
+  return drawn(image, image.naturalWidth, image.naturalHeight);
 }
