@@ -4,7 +4,7 @@
 import { npz } from "./npz.js";
 import { decoded, drawn } from "./photo.js";
 import { load, store } from "./storage.js";
-import { percent, texts } from "./texts.js";
+import { texts } from "./texts.js";
 
 const LIMIT = 200;
 const THUMBNAIL_PX = 88;
@@ -81,7 +81,7 @@ export class LabelledDigits {
     element("saved").replaceChildren(...this.digits.map((entry, i) => this.item(entry, i)));
     element("saved-hint").textContent = this.areStored ? texts.savedHere(LIMIT) : texts.savedNowhere;
     const right = this.digits.filter(({ digit, label }) => digit === label).length;
-    element("score").textContent = this.digits.length ? texts.score(right, this.digits.length, percent(right / this.digits.length)) : "";
+    element("score").textContent = this.digits.length ? texts.score(right, this.digits.length, `${((100 * right) / this.digits.length).toFixed(1)}%`) : "";
     this.renderConfusion();
   }
 
