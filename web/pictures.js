@@ -1,4 +1,4 @@
-// Draws the two pictures of 28 by 28 pixels: the net's input and its attribution map.
+// Paints the small pictures: what was sent, and the net's input and attribution map of 28 by 28 pixels.
 
 const GROUND = [22, 25, 29];
 const LIGHT = [245, 246, 248];
@@ -21,6 +21,17 @@ export function paintReasons(canvas, pixels, attribution) {
     const colour = mix(NEUTRAL, share > 0 ? FOR : AGAINST, Math.abs(share) ** 0.6);
     return mix(GROUND, colour, (pixels[row][column] / 255) ** 0.7);
   });
+}
+
+// Paints a picture, or a box [x, y, width, height] of it, as large as the canvas allows and in its middle.
+export function paintPicture(canvas, picture, [x, y, width, height] = [0, 0, picture.width, picture.height]) {
+  const context = canvas.getContext("2d");
+  const scale = canvas.width / Math.max(width, height);
+  const [w, h] = [width * scale, height * scale];
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.imageSmoothingEnabled = scale < 2;
+  context.drawImage(picture, x, y, width, height, (canvas.width - w) / 2, (canvas.height - h) / 2, w, h);
 }
 
 export function clear(canvas) {

@@ -43,27 +43,23 @@ def test_a_file_is_read(open_page, root):
     assert_reads(page, 5)
 
 
-@pytest.mark.parametrize(
-    ("language", "wanted", "wrong", "send"),
-    [
-        ("en-US", "This server wants an API key.", "That is not the key.", "Send"),
-        ("ko-KR", "이 서버에는 API 키가 필요합니다.", "맞는 키가 아닙니다.", "보내기"),
-    ],
-)
-def test_the_key_is_asked_for_and_kept_for_this_tab(open_page, locked, language, wanted, wrong, send):
+@pytest.mark.parametrize("language", ["en-US", "ko-KR"])
+def test_the_key_is_asked_for_and_kept_for_this_tab(open_page, locked, language):
     # Without TLS, and not at this machine's own name, Chromium leaves that header out and says so.
     page = open_page(expected=(401, "Cross-Origin-Opener-Policy header has been ignored"), at=locked, locale=language)
     draw_with_mouse(page, 7)
-    page.locator("#locked").get_by_text(wanted).wait_for()
     page.locator("#key:focus").wait_for()
+    wanted = page.locator("#locked label").inner_text()
     page.keyboard.type("right-key_1")
     page.keyboard.press("Enter")
-    page.locator("#locked").get_by_text(wrong).wait_for()
+    page.locator("#locked label", has_not_text=wanted).wait_for()
     page.locator("#key:focus").wait_for()
-    page.get_by_label(wrong).fill("Right-key_1")
-    page.get_by_role("button", name=send).click()
+    page.locator("#key").fill("Right-key_1")
+    page.locator("#locked button").click()
     assert_reads(page, 7)
     page.reload()
+    assert_reads(page, 7)
+    page.locator("#clear").click()
     draw_with_mouse(page, 4)
     assert_reads(page, 4)
     assert page.evaluate("JSON.stringify({...localStorage})").count("Right-key_1") == 0

@@ -43,11 +43,15 @@ def open_page(chromium: Any, page_url: str) -> Iterator[Callable[..., Any]]:
         contexts.append(context)
         context.add_init_script(script)
         page = context.new_page()
-        allowed = [f"status of {status}" if isinstance(status, int) else status for status in (400, *expected)]
+        # A Docker network that comes or goes on this machine ends Chromium's requests; the page asks again.
+        tolerated = (400, "ERR_NETWORK_CHANGED", *expected)
+        allowed = [f"status of {status}" if isinstance(status, int) else status for status in tolerated]
         page.on("console", lambda m: None if any(text in m.text for text in allowed) else errors.append(m.text))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda r: None if r.url.startswith((at, "blob:", "data:")) else errors.append(r.url))
         page.goto(at)
+        if page.locator("#bars li").count() != 10:  # one of its modules was not loaded
+            page.reload()
         return page
 
     yield open_context
@@ -66,17 +70,23 @@ def pictures(root: Path) -> Path:
 
 def paper_coordinates(page: Any) -> Callable[[tuple[float, float]], tuple[float, float]]:
     """Return a function from a point of a stroke to a point of the screen."""
-    box = page.locator("#paper").bounding_box()
+    page.locator("#sheet").scroll_into_view_if_needed()
+    box = page.locator("#sheet").bounding_box()
     return lambda point: (box["x"] + point[0] * box["width"], box["y"] + point[1] * box["height"])
 
 
 def draw_with_mouse(page: Any, digit: int) -> None:
+    draw_strokes(page, STROKES[digit], steps=4)
+
+
+def draw_strokes(page: Any, strokes: list[list[tuple[float, float]]], steps: int = 1) -> None:
+    """Draw with the mouse, each line in so many steps."""
     place = paper_coordinates(page)
-    for first, *rest in STROKES[digit]:
+    for first, *rest in strokes:
         page.mouse.move(*place(first))
         page.mouse.down()
         for point in rest:
-            page.mouse.move(*place(point), steps=4)
+            page.mouse.move(*place(point), steps=steps)
         page.mouse.up()
 
 
@@ -95,18 +105,32 @@ def draw_with_finger(page: Any, digit: int) -> None:
 
 
 READING = """() => [
-  document.querySelector("#reading strong")?.textContent ?? "",
+  document.querySelector("#digit").textContent,
   [...document.querySelectorAll("#bars .share")].map((share) => share.innerText),
 ]"""
 
 
 def assert_reads(page: Any, digit: int) -> None:
-    """Wait until the answer and its bars, seen in one moment, both say the digit: a draft's answer may come before."""
+    """Wait until the page answers, and check that the answer and its bars, seen in one moment, both say the digit."""
+    answer, texts = "", []
 
-    def reads() -> bool:
+    def is_answered() -> bool:
+        nonlocal answer, texts
         answer, texts = page.evaluate(READING)
-        shares = [float(text.lstrip(">").split()[0]) for text in texts if text.strip("–")]  # none yet
-        is_answered = str(digit) in answer and len(shares) == 10
-        return is_answered and abs(sum(shares) - 100) <= 1 and shares.index(max(shares)) == digit
+        return answer != ""
 
-    wait_for(reads, timeout_s=10)
+    wait_for(is_answered, timeout_s=20)
+    shares = [float(text.strip("<>%")) for text in texts]
+    assert answer == str(digit)
+    assert abs(sum(shares) - 100) <= 1
+    assert shares.index(max(shares)) == digit
+
+
+def status(page: Any) -> str:
+    """Return what the page shows: empty, reading, draft, answer or problem."""
+    return str(page.evaluate("document.querySelector('#answer').dataset.status"))
+
+
+def wait_until(page: Any, expected: str) -> None:
+    """Wait until the page shows this."""
+    wait_for(lambda: status(page) == expected, timeout_s=20)
