@@ -117,16 +117,14 @@ def notebook_cells(page: str) -> Iterator[tuple[str, str]]:
 
 
 def main() -> None:
-    pages = sorted(LEARN.glob("*.md"))
-    texts = {page: page.read_text(encoding="utf-8") for page in pages}
     steps = "".join(sys.argv[1:])
     scripts = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob(f"training/learn/step[{steps}]_*.py"))]
     outputs = {script: run_cells(script) for script in scripts} if steps else {}
     if steps:
         for picture in (ROOT / "build/learn").glob(f"[{steps}]-*.png"):
             shutil.copy(picture, LEARN)
-    for page, text in texts.items():
-        page.write_text(fill(text, outputs), encoding="utf-8")
+    for page in LEARN.glob("*.md"):
+        page.write_text(fill(page.read_text(encoding="utf-8"), outputs), encoding="utf-8")
     for ending, name in NOTEBOOKS.items():
         text = json.dumps(notebook(ending), indent=1, ensure_ascii=False) + "\n"
         (LEARN / name).write_text(text, encoding="utf-8")
