@@ -43,7 +43,7 @@ def slow_relay(url: str, delay_s: float) -> Iterator[str]:
 
     def relay(client: socket.socket) -> None:
         time.sleep(delay_s)
-        with client, socket.create_connection(address) as server:
+        with client, contextlib.suppress(OSError), socket.create_connection(address) as server:
             there = threading.Thread(target=copy, args=(client, server))
             there.start()
             copy(server, client)
