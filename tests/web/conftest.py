@@ -36,7 +36,8 @@ def slow_page_url(server: TorchServe) -> Iterator[str]:
 @contextlib.contextmanager
 def slow_relay(url: str, delay_s: float) -> Iterator[str]:
     """Relay connections to the server at `url`, each `delay_s` late. Yields the relay's URL."""
-    address = (urlsplit(url).hostname, urlsplit(url).port)
+    parts = urlsplit(url)
+    address = (parts.hostname, parts.port or 80)
 
     def copy(source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -46,7 +47,7 @@ def slow_relay(url: str, delay_s: float) -> Iterator[str]:
 
     def relay(client: socket.socket) -> None:
         time.sleep(delay_s)
-        with client, socket.create_connection(address) as server:
+        with client, contextlib.suppress(OSError), socket.create_connection(address) as server:
             there = threading.Thread(target=copy, args=(client, server))
             there.start()
             copy(server, client)
