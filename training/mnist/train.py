@@ -186,7 +186,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--rendered-share",
         type=share_below_1,
         metavar="SHARE",
-        help="share of rendered digits, small ones and strokes that MNIST lacks, in an epoch (default: the recipe's, 0)",
+        help="share of rendered digits in an epoch: small ones, and strokes that MNIST lacks (default: the recipe's)",
     )
     add("--temperature", type=positive_float, help="temperature of the served softmax (default: the recipe's)")
     add("--seed", type=seed_int, default=0, help="seed of all random numbers (default: %(default)s)")
