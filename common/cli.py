@@ -60,6 +60,12 @@ def fraction(text: str) -> float:
     return number
 
 
+def share_below_1(text: str) -> float:
+    if fraction(text) == 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to less than 1")
+    return float(text)
+
+
 def augment_strength(text: str) -> float:
     number = _float(text)
     if not 0 <= number <= 10:

@@ -22,6 +22,7 @@ class Recipe:
     dropout: float = 0.0  # share of the hidden units that each step drops
     batch_norm: bool = False  # of the hidden units; folded into fc1 after training
     distortion: Distortion | None = None
+    rendered_share: float = 0.0  # share of rendered digits among those of an epoch (training/mnist/rendered)
     temperature: float = 1.0  # of the softmax that is served; --validation-split reports the best one
 
 

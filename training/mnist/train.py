@@ -17,6 +17,8 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from common.cli import (
     augment_strength,
     exit_on_error,
@@ -25,13 +27,15 @@ from common.cli import (
     positive_float,
     positive_int,
     seed_int,
+    share_below_1,
 )
 from common.errors import UserError
 from training import distributed, weights
 from training.device import add_device_option, resolve_device
-from training.mnist.data import SHA256, add_data_option, fetch_mnist, load_mnist, split_validation
+from training.mnist.data import MNIST, SHA256, add_data_option, fetch_mnist, load_mnist, split_validation
 from training.mnist.evaluate import evaluate
 from training.mnist.recipes import DEFAULT_DISTORTION, LEARNING_RATES, RECIPES, Recipe
+from training.mnist.rendered.dataset import Rendered, load_rendered
 from training.mnist.trainer import Trainer
 from training.schedule import SCHEDULES
 
@@ -55,11 +59,17 @@ def train(
         _print(f"going on after epoch {len(trainer.epochs)} from {checkpoint}")
     distributed.once_per_node(lambda: fetch_mnist(data))
     mnist = load_mnist(data, trainer.device)
+    rendered = _load_rendered_once(data, mnist) if trainer.recipe.rendered_share else None
     if validation_split:
         mnist = split_validation(mnist)
     scored_on = "validation" if validation_split else "test"
+    pixels, labels, extra = mnist.train_pixels, mnist.train_labels, 0
+    if rendered:
+        pixels = torch.cat([pixels, rendered.train_pixels])
+        labels = torch.cat([labels, rendered.train_labels])
+        extra = len(rendered.train_labels)
     while len(trainer.epochs) < epochs:
-        trainer.train_epoch(mnist.train_pixels, mnist.train_labels)
+        trainer.train_epoch(pixels, labels, extra)
         trainer.epochs[-1][f"{scored_on}_accuracy"] = trainer.accuracy(mnist.test_pixels, mnist.test_labels)
         if distributed.is_rank0():
             trainer.save(checkpoint)
@@ -70,9 +80,23 @@ def train(
         return
     net = trainer.export_model()
     scores = evaluate(net, mnist.test_pixels.cpu(), mnist.test_labels.cpu(), trainer.recipe.temperature)
-    weights.save(net, {**_report(trainer), scored_on: scores}, output)
+    report = {**_report(trainer), scored_on: scores}
+    if rendered:
+        held_out = rendered.held_out_pixels.cpu(), rendered.held_out_labels.cpu()
+        report["rendered"] = evaluate(net, *held_out, trainer.recipe.temperature)
+    weights.save(net, report, output)
     checkpoint.unlink()
     _print(f"{scores['correct']:,} of {scores['total']:,} {scored_on} digits right, {scores['accuracy']:.2%}: {output}")
+
+
+def _load_rendered_once(data: Path, mnist: MNIST) -> Rendered:
+    """Load the rendered digits, made by one process of each machine where they are missing."""
+
+    def make() -> None:
+        load_rendered(data, mnist)
+
+    distributed.once_per_node(make)
+    return load_rendered(data, mnist)
 
 
 def _print(line: str) -> None:
@@ -157,6 +181,12 @@ def build_parser() -> argparse.ArgumentParser:
         type=augment_strength,
         metavar="S",
         help="random distortion of the training digits, 0 for none, 1 as in fast (default: the recipe's)",
+    )
+    add(
+        "--rendered-share",
+        type=share_below_1,
+        metavar="SHARE",
+        help="share of rendered digits in an epoch: small ones, and strokes that MNIST lacks (default: the recipe's)",
     )
     add("--temperature", type=positive_float, help="temperature of the served softmax (default: the recipe's)")
     add("--seed", type=seed_int, default=0, help="seed of all random numbers (default: %(default)s)")

@@ -62,14 +62,15 @@ class Trainer:
         self.augment = Augment(recipe.distortion, self.generator) if recipe.distortion else nn.Identity()
         self.epochs: list[dict[str, Any]] = []
 
-    def train_epoch(self, pixels: Tensor, labels: Tensor) -> None:
+    def train_epoch(self, pixels: Tensor, labels: Tensor, rendered: int = 0) -> None:
         """Train on pixels float32 [n, 784] and labels int64 [n], each digit once in a new random order.
 
+        The last `rendered` of them are rendered digits: so many of these are drawn that they are the recipe's share.
         Several processes share each batch. Appends the epoch's figures to `epochs`; raises TrainerError when the loss
         is no longer finite.
         """
         start_s = time.perf_counter()
-        batches = self._epoch_batches(len(labels))
+        batches = self._epoch_batches(len(labels) - rendered, rendered)
         sums = torch.zeros(3, device=pixels.device)  # read once at the end: each read waits for the device
         for step, batch in enumerate(self._with_progress(batches)):
             self._set_learning_rate((len(self.epochs) + step / len(batches)) / self.recipe.epochs)
@@ -139,20 +140,29 @@ class Trainer:
     def _settings(self) -> dict[str, Any]:
         return {**asdict(self.recipe), "seed": self.seed, "device": self.device}
 
-    def _epoch_batches(self, digits: int) -> list[Tensor]:
+    def _epoch_batches(self, digits: int, rendered: int) -> list[Tensor]:
         """Draw the indices of an epoch's batches, equal in all processes, and seed augmentation and dropout.
 
         Each epoch has its own seed, so that checkpoints need no generator state; each process augments differently.
         """
         seed = (self.seed + EPOCH_SEED_STEP * (len(self.epochs) + 1)) % 2**63
         self.generator.manual_seed(seed)
-        order = torch.randperm(digits, generator=self.generator, device=self.device)
+        order = self._permutation(digits)
+        if rendered:
+            share = self.recipe.rendered_share
+            count = round(digits * share / (1 - share))
+            drawn = self._permutation(max(count, rendered))[:count] % rendered
+            order = torch.cat([order, digits + drawn])
+            order = order[self._permutation(len(order))]
         if not distributed.is_rank0():
             seed = (seed + RANK_SEED_STEP * distributed.rank()) % 2**63
             self.generator.manual_seed(seed)  # for the augmentation
         torch.manual_seed(seed)  # for dropout
         batches = torch.split(order, self.recipe.batch_size)
         return [batch for batch in batches if len(batch) >= SMALLEST_SHARD * distributed.world_size()]
+
+    def _permutation(self, n: int) -> Tensor:
+        return torch.randperm(n, generator=self.generator, device=self.device)
 
     def _set_learning_rate(self, progress: float) -> None:
         for group in self.optimizer.param_groups:
