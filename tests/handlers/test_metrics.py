@@ -13,7 +13,14 @@ import pytest
 import yaml
 from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
 
-from handlers.metrics import BATCH_SIZE_BUCKETS, CONFIDENCE_BUCKETS, DURATION_BUCKETS_S, Batch, PredictionMetrics
+from handlers.metrics import (
+    BATCH_SIZE_BUCKETS,
+    CONFIDENCE_BUCKETS,
+    DURATION_BUCKETS_S,
+    OUTCOMES,
+    Batch,
+    PredictionMetrics,
+)
 from model import config
 from tests.support.handlers import METRICS
 
@@ -54,8 +61,9 @@ def test_every_series_begins_at_zero(cache, written):
     reported(PredictionMetrics(cache, "mnist", "1.0", config.load("mnist")))
     assert not any(written().values())
     assert {f"handler_predictions_total class:{digit}" for digit in range(10)} <= set(written())
+    outcomes = len(OUTCOMES) + len(config.load("mnist").metrics.outcomes)
     buckets = len(BATCH_SIZE_BUCKETS) + 3 * len(DURATION_BUCKETS_S) + len(CONFIDENCE_BUCKETS)
-    assert len(written()) == 4 + buckets + 5 * 3 + 10
+    assert len(written()) == outcomes + buckets + 5 * 3 + 10
 
 
 def test_each_batch_is_counted_once(cache, written, caplog):

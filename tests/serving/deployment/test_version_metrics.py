@@ -79,7 +79,7 @@ def test_each_statistic_is_of_its_own_counters(metrics_url):
     stats = compare_versions(metrics_url, MNIST, ["2.0", "3.0"])
     assert stats["2.0"] == {
         "requests": 10,
-        "refused": {"no_digit": 2, "bad_request": 0, "failed": 0},
+        "refused": {"no_digit": 2, "several_digits": 0, "bad_request": 0, "failed": 0},
         "requests_in_a_batch": 2.5,
         "batch_ms": 250,
         "predictions": 7,

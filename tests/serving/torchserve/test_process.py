@@ -10,7 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import zipfile
+from pathlib import Path
 
 import psutil
 import pytest
@@ -38,10 +40,18 @@ def one_worker(server_environment, archives, tmp_path):
     return {**server_environment, "TS_MODEL_STORE": str(tmp_path), "TS_LOAD_MODELS": "xor.mar"}
 
 
+@pytest.fixture
+def short_path():
+    """Return a folder whose path leaves room for the workers' sockets, whose paths must be short."""
+    with tempfile.TemporaryDirectory(prefix="t-") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_until_a_signal_and_leaves_nothing(root, server_environment, http, tmp_path, how):
-    temporary = tmp_path / "t"
-    temporary.mkdir()
+def test_the_command_serves_until_a_signal_and_leaves_nothing(
+    root, server_environment, http, tmp_path, short_path, how
+):
+    temporary = short_path
     command = [sys.executable, "-m", "serving", "serve", "--log", str(tmp_path / "torchserve.log")]
     environment = {**server_environment, "TMPDIR": str(temporary)}
     with subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True) as process:
