@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from pathlib import Path
+from typing import Any
 
 from model.config import ModelConfig
 from serving.client import InferenceClient
@@ -15,9 +17,16 @@ def wrong_answer(client: InferenceClient, config: ModelConfig, version: str | No
     prediction = client.predict(config.name, config.sample_request, version)
     expected = config.sample.response
     found = {name: prediction.get(name) for name in expected}
-    if found == expected:
+    if all(_agree(found[name], expected[name], config) for name in expected):
         return None
     return f"{config.name} answers {config.sample.request} with {found}, not {expected}"
+
+
+def _agree(found: Any, expected: Any, config: ModelConfig) -> bool:
+    """Compare a field; a number with a decimal point may differ by 0.1 %, or by the tolerance of the golden set."""
+    if isinstance(expected, float) and isinstance(found, (int, float)):
+        return math.isclose(found, expected, rel_tol=1e-3, abs_tol=config.golden_set.tolerance)
+    return bool(found == expected)
 
 
 def curl_command(config: ModelConfig, inference: str) -> str:

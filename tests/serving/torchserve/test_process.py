@@ -41,17 +41,15 @@ def one_worker(server_environment, archives, tmp_path):
 
 
 @pytest.fixture
-def short_path():
+def folder():
     """Return a folder whose path leaves room for the workers' sockets, whose paths must be short."""
-    with tempfile.TemporaryDirectory(prefix="t-") as folder:
-        yield Path(folder)
+    with tempfile.TemporaryDirectory(prefix="t-") as name:
+        yield Path(name)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_until_a_signal_and_leaves_nothing(
-    root, server_environment, http, tmp_path, short_path, how
-):
-    temporary = short_path
+def test_the_command_serves_until_a_signal_and_leaves_nothing(root, server_environment, http, tmp_path, folder, how):
+    temporary = folder
     command = [sys.executable, "-m", "serving", "serve", "--log", str(tmp_path / "torchserve.log")]
     environment = {**server_environment, "TMPDIR": str(temporary)}
     with subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True) as process:

@@ -65,6 +65,16 @@ def test_ready_tells_models_and_canaries(readiness):
         health.shutdown()
 
 
+def test_a_number_may_differ_a_little_and_a_label_may_not(client):
+    model = config.load("xor")
+    probability = client.predict("xor", model.sample_request)["probability"]
+    assert wrong_answer(client, expecting(model, output=1, probability=round(probability, 4))) is None
+    assert "probability" in wrong_answer(client, expecting(model, probability=round(probability - 0.01, 4)))
+    tolerant = msgspec.structs.replace(model, golden_set=msgspec.structs.replace(model.golden_set, tolerance=0.02))
+    assert wrong_answer(client, expecting(tolerant, probability=round(probability - 0.01, 4))) is None
+    assert "output" in wrong_answer(client, expecting(tolerant, output=0))
+
+
 def test_a_missing_field_is_a_wrong_answer(client):
     model = expecting(config.load("xor"), output=1, colour="red")
     assert wrong_answer(client, model) == (
