@@ -36,10 +36,14 @@ MAX_BORDER_OVERLAP = 0.8  # of the component's width and height along the image'
 MAX_BORDER_SHARE = 0.4  # of the image's border: a component that covers more is a table around the paper
 MAX_CLUTTER_RATIO = 2.0  # ink around the digit to the digit's: more is noise, texture or text
 MAX_OTHER_INK = 8.0  # anywhere, to the digit's: more is noise; the buttons around a canvas are less
-MAX_RULE = 0.1  # height to length of a ruled line, which ends at the border
+MAX_RULE = 0.1  # width to length of a ruled line
+MIN_RULES = 3  # beside each other, alike in length
+MAX_RULES_RATIO = 1.5  # of their widths and heights
+MIN_RULE_PX = 4  # widths and heights below it are alike
 MAX_OUTLINES = 9  # pieces and holes of one digit, specks included
 MAX_PERIMETER = 10.0  # length of all outlines to the digit's size
 MAX_THICKNESS = 0.6  # of the digit's size
+MAX_CLOSED_THICKNESS = 0.35  # of a digit whose gaps are closed: more is noise or the cells of a grid
 EDGE_PX = 96  # the digit's longer side when its edge is measured
 MIN_EDGE_STROKE_PX = 2.0  # a hairline is measured at a larger size
 MIN_INNER_SIZE = 0.3  # of a frame's size: the digit inside it
@@ -399,15 +403,15 @@ def close_gaps(mask: Mask, gap_px: int) -> Mask:
     return np.ascontiguousarray(closed[gap_px:-gap_px, gap_px:-gap_px])
 
 
-def measure(group: Group, contrast: float, is_solid: bool) -> Digit | None:
+def measure(group: Group, contrast: float, is_closed: bool) -> Digit | None:
     """Return the group as a digit with its score, None when no pen can have drawn it."""
     if contrast < MIN_CONTRAST:
         return None
     filled = fill_hollow(group.mask)
-    mask, is_solid = (group.mask, is_solid) if filled is None else (filled, True)
-    if not is_stroke(mask):
-        return None
+    mask, is_solid = (group.mask, is_closed) if filled is None else (filled, True)
     x, y, w, h = cv2.boundingRect(mask)
+    if not is_stroke(mask) or (is_closed and thickness(mask) > MAX_CLOSED_THICKNESS * max(w, h)):
+        return None
     score = group.size * contrast**2
     digit = Digit(mask, (x, y, w, h), contrast, score, group.parts, group.clutter, group.other_ink, is_solid)
     return digit._replace(score=0.1 * score) if is_sheet(digit) else digit
@@ -421,7 +425,8 @@ def largest_group(mask: Mask) -> Group | None:
     overlap = border * (2 * sum(mask.shape) - 4) / stats[:, 2:4].sum(axis=1)  # 1 for a strip along the border
     size = stats[:, 2:4].max(axis=1) / max(mask.shape) * np.where(overlap < MAX_BORDER_OVERLAP, 1 - overlap, 0)
     is_crossing = (stats[:, 2] == mask.shape[1]) | (stats[:, 3] == mask.shape[0])  # ruled lines, border to border
-    size[(border > 0) & (stats[:, 2:4].min(axis=1) < MAX_RULE * stats[:, 2:4].max(axis=1))] = 0
+    is_slim = stats[:, 2:4].min(axis=1) < MAX_RULE * stats[:, 2:4].max(axis=1)
+    size[is_slim & ((border > 0) | (stats[:, 2] > stats[:, 3]))] = 0
     size[0] = 0
     outermost = int(size.argmax())
     if size[outermost] < MIN_SIZE or border[outermost] > MAX_BORDER_SHARE:
@@ -442,11 +447,36 @@ def largest_group(mask: Mask) -> Group | None:
     parts = [np.asarray(np.isin(labels, column), np.uint8) for column in columns]
     chosen = np.asarray(member[labels], np.uint8)
     x, y, w, h = cv2.boundingRect(chosen)
+    if is_ruled_line(chosen) or (not columns and is_one_of_rules(labels, stats, main)):
+        return None
     reach = max(w, h) // 2
     around = labels[max(0, y - reach) : y + h + reach, max(0, x - reach) : x + w + reach]
     ink = float(stats[member, 4].sum())
     clutter = np.count_nonzero(other[around]) / ink
     return Group(chosen, float(size[main]), clutter, float(stats[other, 4].sum()) / ink, parts)
+
+
+def is_straight(mask: Mask) -> bool:
+    """Return whether the foreground is a straight stroke, at any angle."""
+    _, sides, _ = cv2.minAreaRect(cv2.findNonZero(mask))
+    return bool(min(sides) < MAX_RULE * max(sides))
+
+
+def is_ruled_line(chosen: Mask) -> bool:
+    """Return whether the chosen components are pieces of a ruled line: a straight and upright one may be a 1."""
+    x, y, w, h = cv2.boundingRect(chosen)
+    is_at_border = x == 0 or y == 0 or x + w == chosen.shape[1] or y + h == chosen.shape[0]
+    may_be_rule = w > h or (is_at_border and w < MAX_RULE * h)
+    return may_be_rule and is_straight(chosen[y : y + h, x : x + w])
+
+
+def is_one_of_rules(labels: npt.NDArray[np.int32], stats: Stats, main: int) -> bool:
+    """Return whether the main component is straight and not the only one of its width and height: parallel lines."""
+    ratio = np.maximum(stats[1:, 2:4], MIN_RULE_PX) / np.maximum(stats[main, 2:4], MIN_RULE_PX)
+    is_alike = ((ratio < MAX_RULES_RATIO) & (ratio > 1 / MAX_RULES_RATIO)).all(axis=1)
+    x, y, w, h = stats[main, :4]
+    is_one_of_several = int(np.count_nonzero(is_alike)) >= MIN_RULES
+    return is_one_of_several and is_straight(np.asarray(labels[y : y + h, x : x + w] == main, np.uint8))
 
 
 def find_number(stats: Stats, member: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> list[list[int]]:
