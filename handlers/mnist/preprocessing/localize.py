@@ -111,6 +111,7 @@ class Group(NamedTuple):
     clutter: float  # around the digit: text, texture, noise
     other_ink: float  # anywhere
     parts: list[Mask]
+    is_rule: bool  # one of parallel lines, or a streak of a stroke whose gaps are not closed yet
 
 
 def upscale_small(image: ImageArray) -> ImageArray:
@@ -225,8 +226,9 @@ def find_panel(image: ImageArray) -> Mask | None:
 
 def color_distance(image: ImageArray, color: npt.NDArray[np.float64]) -> ImageArray:
     """Return each pixel's largest difference from a color [c] in any channel, uint8 [h, w]."""
-    values = (*color.tolist(), 0.0, 0.0, 0.0)[:4]
-    difference = cv2.absdiff(image, values if image.ndim == 3 else values[0])
+    if image.ndim == 2:  # an array: OpenCV takes four pixels in a column for a color
+        return np.asarray(cv2.absdiff(image, np.full_like(image, np.rint(color[0]))), np.uint8)
+    difference = cv2.absdiff(image, (*color.tolist(), 0.0, 0.0, 0.0)[:4])
     channels = cv2.split(difference)
     return np.asarray(channels[0] if len(channels) == 1 else cv2.max(cv2.max(*channels[:2]), channels[2]), np.uint8)
 
@@ -373,10 +375,10 @@ def read_mask(mask: Mask, gray: ImageArray, hopeless: float = 0.0) -> Digit | No
             group = group._replace(parts=[])
         contrast = edge_contrast(group.mask, gray)
         is_whole = group.clutter <= MAX_STRAY
-        if is_whole and contrast**2 < max(MIN_CONTRAST**2, hopeless):
+        if is_whole and not group.is_rule and contrast**2 < max(MIN_CONTRAST**2, hopeless):
             break
         is_alone = group.clutter <= MAX_CLUTTER_RATIO and group.other_ink <= MAX_OTHER_INK
-        if is_alone and group.clutter < 0.5 * least_stray:
+        if is_alone and not group.is_rule and group.clutter < 0.5 * least_stray:
             digit = measure(group, contrast, gap_px > 0)
             if digit is not None:
                 best, least_stray = digit, max(group.clutter, 1e-9)
@@ -447,13 +449,14 @@ def largest_group(mask: Mask) -> Group | None:
     parts = [np.asarray(np.isin(labels, column), np.uint8) for column in columns]
     chosen = np.asarray(member[labels], np.uint8)
     x, y, w, h = cv2.boundingRect(chosen)
-    if is_ruled_line(chosen) or (not columns and is_one_of_rules(labels, stats, main)):
+    if is_ruled_line(chosen):
         return None
+    is_rule = not columns and is_one_of_rules(labels, stats, main)
     reach = max(w, h) // 2
     around = labels[max(0, y - reach) : y + h + reach, max(0, x - reach) : x + w + reach]
     ink = float(stats[member, 4].sum())
     clutter = np.count_nonzero(other[around]) / ink
-    return Group(chosen, float(size[main]), clutter, float(stats[other, 4].sum()) / ink, parts)
+    return Group(chosen, float(size[main]), clutter, float(stats[other, 4].sum()) / ink, parts, is_rule)
 
 
 def is_straight(mask: Mask) -> bool:
