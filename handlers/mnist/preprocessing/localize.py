@@ -43,7 +43,8 @@ MIN_RULE_PX = 4  # widths and heights below it are alike
 MAX_OUTLINES = 9  # pieces and holes of one digit, specks included
 MAX_PERIMETER = 10.0  # length of all outlines to the digit's size
 MAX_THICKNESS = 0.6  # of the digit's size
-MAX_CLOSED_THICKNESS = 0.35  # of a digit whose gaps are closed: more is noise or the cells of a grid
+MAX_CLOSED_THICKNESS = 0.46  # of a digit whose gaps are closed: more is noise
+MAX_CELL_THICKNESS = 0.35  # of a digit whose gaps are closed and that was half as thick before: more is a grid's cells
 EDGE_PX = 96  # the digit's longer side when its edge is measured
 MIN_EDGE_STROKE_PX = 2.0  # a hairline is measured at a larger size
 MIN_INNER_SIZE = 0.3  # of a frame's size: the digit inside it
@@ -361,6 +362,7 @@ def read_mask(mask: Mask, gray: ImageArray, hopeless: float = 0.0) -> Digit | No
     """
     best: Digit | None = None
     least_stray = np.inf
+    open_thickness = 0.0
     for gap_px in GAPS_PX:
         closed = close_gaps(mask, gap_px)
         group = largest_group(closed)
@@ -369,6 +371,9 @@ def read_mask(mask: Mask, gray: ImageArray, hopeless: float = 0.0) -> Digit | No
                 break
             continue
         size = max(cv2.boundingRect(group.mask)[2:])
+        thickness_px = thickness(group.mask)
+        if gap_px == 0:
+            open_thickness = thickness_px
         if gap_px > MAX_GAP * size:
             break
         if group.parts and not is_apart(mask, max(round(MIN_APART * size), gap_px + gap_px // 2)):
@@ -379,10 +384,12 @@ def read_mask(mask: Mask, gray: ImageArray, hopeless: float = 0.0) -> Digit | No
             break
         is_alone = group.clutter <= MAX_CLUTTER_RATIO and group.other_ink <= MAX_OTHER_INK
         if is_alone and not group.is_rule and group.clutter < 0.5 * least_stray:
-            digit = measure(group, contrast, gap_px > 0)
+            is_cell = open_thickness > 0.5 * thickness_px > 0.5 * MAX_CELL_THICKNESS * size
+            is_blob = gap_px > 0 and (is_cell or thickness_px > MAX_CLOSED_THICKNESS * size)
+            digit = None if is_blob else measure(group, contrast, gap_px > 0)
             if digit is not None:
                 best, least_stray = digit, max(group.clutter, 1e-9)
-            elif is_whole and thickness(group.mask) > MAX_THICKNESS * size:
+            elif is_whole and thickness_px > MAX_THICKNESS * size:
                 break
         if least_stray <= MAX_STRAY:
             break
@@ -405,15 +412,15 @@ def close_gaps(mask: Mask, gap_px: int) -> Mask:
     return np.ascontiguousarray(closed[gap_px:-gap_px, gap_px:-gap_px])
 
 
-def measure(group: Group, contrast: float, is_closed: bool) -> Digit | None:
+def measure(group: Group, contrast: float, is_solid: bool) -> Digit | None:
     """Return the group as a digit with its score, None when no pen can have drawn it."""
     if contrast < MIN_CONTRAST:
         return None
     filled = fill_hollow(group.mask)
-    mask, is_solid = (group.mask, is_closed) if filled is None else (filled, True)
-    x, y, w, h = cv2.boundingRect(mask)
-    if not is_stroke(mask) or (is_closed and thickness(mask) > MAX_CLOSED_THICKNESS * max(w, h)):
+    mask, is_solid = (group.mask, is_solid) if filled is None else (filled, True)
+    if not is_stroke(mask):
         return None
+    x, y, w, h = cv2.boundingRect(mask)
     score = group.size * contrast**2
     digit = Digit(mask, (x, y, w, h), contrast, score, group.parts, group.clutter, group.other_ink, is_solid)
     return digit._replace(score=0.1 * score) if is_sheet(digit) else digit
