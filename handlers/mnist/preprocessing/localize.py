@@ -36,10 +36,15 @@ MAX_BORDER_OVERLAP = 0.8  # of the component's width and height along the image'
 MAX_BORDER_SHARE = 0.4  # of the image's border: a component that covers more is a table around the paper
 MAX_CLUTTER_RATIO = 2.0  # ink around the digit to the digit's: more is noise, texture or text
 MAX_OTHER_INK = 8.0  # anywhere, to the digit's: more is noise; the buttons around a canvas are less
-MAX_RULE = 0.1  # height to length of a ruled line, which ends at the border
+MAX_RULE = 0.1  # width to length of a ruled line
+MIN_RULES = 3  # beside each other, alike in length
+MAX_RULES_RATIO = 1.5  # of their widths and heights
+MIN_RULE_PX = 4  # widths and heights below it are alike
 MAX_OUTLINES = 9  # pieces and holes of one digit, specks included
 MAX_PERIMETER = 10.0  # length of all outlines to the digit's size
 MAX_THICKNESS = 0.6  # of the digit's size
+MAX_CLOSED_THICKNESS = 0.46  # of a digit whose gaps are closed: more is noise
+MAX_CELL_THICKNESS = 0.35  # of a digit whose gaps are closed and that was half as thick before: more is a grid's cells
 EDGE_PX = 96  # the digit's longer side when its edge is measured
 MIN_EDGE_STROKE_PX = 2.0  # a hairline is measured at a larger size
 MIN_INNER_SIZE = 0.3  # of a frame's size: the digit inside it
@@ -107,6 +112,7 @@ class Group(NamedTuple):
     clutter: float  # around the digit: text, texture, noise
     other_ink: float  # anywhere
     parts: list[Mask]
+    is_rule: bool  # one of parallel lines, or a streak of a stroke whose gaps are not closed yet
 
 
 def upscale_small(image: ImageArray) -> ImageArray:
@@ -221,8 +227,9 @@ def find_panel(image: ImageArray) -> Mask | None:
 
 def color_distance(image: ImageArray, color: npt.NDArray[np.float64]) -> ImageArray:
     """Return each pixel's largest difference from a color [c] in any channel, uint8 [h, w]."""
-    values = (*color.tolist(), 0.0, 0.0, 0.0)[:4]
-    difference = cv2.absdiff(image, values if image.ndim == 3 else values[0])
+    if image.ndim == 2:  # an array: OpenCV takes four pixels in a column for a color
+        return np.asarray(cv2.absdiff(image, np.full_like(image, np.rint(color[0]))), np.uint8)
+    difference = cv2.absdiff(image, (*color.tolist(), 0.0, 0.0, 0.0)[:4])
     channels = cv2.split(difference)
     return np.asarray(channels[0] if len(channels) == 1 else cv2.max(cv2.max(*channels[:2]), channels[2]), np.uint8)
 
@@ -355,6 +362,7 @@ def read_mask(mask: Mask, gray: ImageArray, hopeless: float = 0.0) -> Digit | No
     """
     best: Digit | None = None
     least_stray = np.inf
+    open_thickness = 0.0
     for gap_px in GAPS_PX:
         closed = close_gaps(mask, gap_px)
         group = largest_group(closed)
@@ -363,20 +371,25 @@ def read_mask(mask: Mask, gray: ImageArray, hopeless: float = 0.0) -> Digit | No
                 break
             continue
         size = max(cv2.boundingRect(group.mask)[2:])
+        thickness_px = thickness(group.mask)
+        if gap_px == 0:
+            open_thickness = thickness_px
         if gap_px > MAX_GAP * size:
             break
         if group.parts and not is_apart(mask, max(round(MIN_APART * size), gap_px + gap_px // 2)):
             group = group._replace(parts=[])
         contrast = edge_contrast(group.mask, gray)
         is_whole = group.clutter <= MAX_STRAY
-        if is_whole and contrast**2 < max(MIN_CONTRAST**2, hopeless):
+        if is_whole and not group.is_rule and contrast**2 < max(MIN_CONTRAST**2, hopeless):
             break
         is_alone = group.clutter <= MAX_CLUTTER_RATIO and group.other_ink <= MAX_OTHER_INK
-        if is_alone and group.clutter < 0.5 * least_stray:
-            digit = measure(group, contrast, gap_px > 0)
+        if is_alone and not group.is_rule and group.clutter < 0.5 * least_stray:
+            is_cell = open_thickness > 0.5 * thickness_px > 0.5 * MAX_CELL_THICKNESS * size
+            is_blob = gap_px > 0 and (is_cell or thickness_px > MAX_CLOSED_THICKNESS * size)
+            digit = None if is_blob else measure(group, contrast, gap_px > 0)
             if digit is not None:
                 best, least_stray = digit, max(group.clutter, 1e-9)
-            elif is_whole and thickness(group.mask) > MAX_THICKNESS * size:
+            elif is_whole and thickness_px > MAX_THICKNESS * size:
                 break
         if least_stray <= MAX_STRAY:
             break
@@ -421,7 +434,8 @@ def largest_group(mask: Mask) -> Group | None:
     overlap = border * (2 * sum(mask.shape) - 4) / stats[:, 2:4].sum(axis=1)  # 1 for a strip along the border
     size = stats[:, 2:4].max(axis=1) / max(mask.shape) * np.where(overlap < MAX_BORDER_OVERLAP, 1 - overlap, 0)
     is_crossing = (stats[:, 2] == mask.shape[1]) | (stats[:, 3] == mask.shape[0])  # ruled lines, border to border
-    size[(border > 0) & (stats[:, 2:4].min(axis=1) < MAX_RULE * stats[:, 2:4].max(axis=1))] = 0
+    is_slim = stats[:, 2:4].min(axis=1) < MAX_RULE * stats[:, 2:4].max(axis=1)
+    size[is_slim & ((border > 0) | (stats[:, 2] > stats[:, 3]))] = 0
     size[0] = 0
     outermost = int(size.argmax())
     if size[outermost] < MIN_SIZE or border[outermost] > MAX_BORDER_SHARE:
@@ -442,11 +456,37 @@ def largest_group(mask: Mask) -> Group | None:
     parts = [np.asarray(np.isin(labels, column), np.uint8) for column in columns]
     chosen = np.asarray(member[labels], np.uint8)
     x, y, w, h = cv2.boundingRect(chosen)
+    if is_ruled_line(chosen):
+        return None
+    is_rule = not columns and is_one_of_rules(labels, stats, main)
     reach = max(w, h) // 2
     around = labels[max(0, y - reach) : y + h + reach, max(0, x - reach) : x + w + reach]
     ink = float(stats[member, 4].sum())
     clutter = np.count_nonzero(other[around]) / ink
-    return Group(chosen, float(size[main]), clutter, float(stats[other, 4].sum()) / ink, parts)
+    return Group(chosen, float(size[main]), clutter, float(stats[other, 4].sum()) / ink, parts, is_rule)
+
+
+def is_straight(mask: Mask) -> bool:
+    """Return whether the foreground is a straight stroke, at any angle."""
+    _, sides, _ = cv2.minAreaRect(cv2.findNonZero(mask))
+    return bool(min(sides) < MAX_RULE * max(sides))
+
+
+def is_ruled_line(chosen: Mask) -> bool:
+    """Return whether the chosen components are pieces of a ruled line: a straight and upright one may be a 1."""
+    x, y, w, h = cv2.boundingRect(chosen)
+    is_at_border = x == 0 or y == 0 or x + w == chosen.shape[1] or y + h == chosen.shape[0]
+    may_be_rule = w > h or (is_at_border and w < MAX_RULE * h)
+    return may_be_rule and is_straight(chosen[y : y + h, x : x + w])
+
+
+def is_one_of_rules(labels: npt.NDArray[np.int32], stats: Stats, main: int) -> bool:
+    """Return whether the main component is straight and not the only one of its width and height: parallel lines."""
+    ratio = np.maximum(stats[1:, 2:4], MIN_RULE_PX) / np.maximum(stats[main, 2:4], MIN_RULE_PX)
+    is_alike = ((ratio < MAX_RULES_RATIO) & (ratio > 1 / MAX_RULES_RATIO)).all(axis=1)
+    x, y, w, h = stats[main, :4]
+    is_one_of_several = int(np.count_nonzero(is_alike)) >= MIN_RULES
+    return is_one_of_several and is_straight(np.asarray(labels[y : y + h, x : x + w] == main, np.uint8))
 
 
 def find_number(stats: Stats, member: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> list[list[int]]:

@@ -7,7 +7,7 @@ import io
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -163,6 +163,7 @@ def test_no_garbage_raises_anything_else(data: bytes, start: bytes) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.booleans())
+@example(23, 1, 0, False)  # a panel of one column and four rows
 def test_no_picture_raises_anything_else(height: int, width: int, seed: int, colour: bool) -> None:
     rng = np.random.default_rng(seed)
     shape = (height, width, 3) if colour else (height, width)
