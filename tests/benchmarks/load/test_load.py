@@ -115,7 +115,8 @@ def answer_each(listener, response):
             connection, _ = listener.accept()
             with connection:
                 connection.recv(65536)
-                connection.sendall(response)
+                # Without it, the client may send its next request to a connection that is just being closed.
+                connection.sendall(response.replace(b"\r\nContent", b"\r\nConnection: close\r\nContent", 1))
 
 
 def test_ports_in_a_row_are_free():
