@@ -58,7 +58,7 @@ def adapt(command, environment):
 
 
 def test_every_command_prints_the_output_shown(repository):
-    environment = environment_of_free_ports()
+    environment = {**environment_of_free_ports(), "TS_LOAD_MODELS": "all"}
     ran = 0
     with contextlib.ExitStack() as server:
         for command, output in commands(read(DOCUMENT)):

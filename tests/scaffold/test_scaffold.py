@@ -88,7 +88,7 @@ def test_the_new_models_own_tests_pass(packed):
 @pytest.mark.server
 @pytest.mark.slow
 def test_torchserve_serves_the_new_models_beside_the_others(packed):
-    environment = environment_of_free_ports()
+    environment = {**environment_of_free_ports(), "TS_LOAD_MODELS": "all"}
     url = environment["TS_INFERENCE_ADDRESS"]
     with running(packed, "serve", until="ready after", environment=environment), direct_session() as http:
         image, numbers = packed / "model/shapes/sample.png", packed / "model/fruit_kinds/sample.json"
