@@ -102,7 +102,8 @@ def test_the_exported_file_is_evaluated_by_the_nets_code(open_page, root, tmp_pa
         page.locator("#export").click()
     file = tmp_path / "my-digits.npz"
     download.value.save_as(file)
-    exported = np.load(file)
+    with np.load(file) as archive:
+        exported = dict(archive)
     assert exported["inputs"].shape == (3, 28, 28)
     assert exported["labels"].tolist() == [9, 7, 3]
     assert exported["answers"].tolist() == [4, 7, 3]
