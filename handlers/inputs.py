@@ -65,7 +65,8 @@ class InputReader:
             try:
                 inputs.append(self.read_body(data) if are_bodies else self.read_file(data))
             except ClientError as error:
-                raise type(error)(f"{name}: {error}") from error
+                error.args = (f"{name}: {error}",)  # its class, and so its outcome and status, stay
+                raise
         return np.concatenate(inputs)
 
     def read_numbers(self, values: list[Any] | NDArray[Any], name: str, *, integers: bool = False) -> Inputs:

@@ -8,7 +8,7 @@
     GET /v1/models                        {"models": […]}
     GET /v1/models/NAME                   200 or 503 {"name", "ready"}
 
-The page server answers them, and in containers the supervisor's health server, to which gateways forward them.
+The page server answers them, and in containers the supervisor's health server. The gateway does not forward them.
 """
 
 from __future__ import annotations

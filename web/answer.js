@@ -120,7 +120,7 @@ export function showPlain(pixels, plain) {
   element("contrast").classList.toggle("differs", Boolean(plain) && plain.digit !== Number(element("digit").textContent));
 }
 
-// Returns where most spoke for the digit and where most spoke against it, as [column, row] of a grid of 3 by 3, or null.
+// Returns the cells with the strongest support for the digit and the strongest evidence against it, as [column, row] of a grid of 3 by 3, or null.
 function strongest(attribution) {
   const sums = Array(9).fill(0);
   attribution.forEach((row, y) => row.forEach((value, x) => (sums[3 * Math.floor((3 * y) / 28) + Math.floor((3 * x) / 28)] += value)));

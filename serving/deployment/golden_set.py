@@ -1,6 +1,6 @@
 """The golden set: inputs with known labels that a version must predict well before it may serve.
 
-The model.yaml names its file, an .npz of `inputs` [n, *shape] and `labels` [n], and what is asked of a version.
+The model.yaml names its file, an .npz of `inputs` [n, *shape] and `labels` [n], and the required share of right ones.
 """
 
 from __future__ import annotations

@@ -193,3 +193,10 @@ def test_a_picture_in_mnist_form_is_its_own_box(mnist_test: tuple[Gray, Gray]) -
     reading = read_image(encoded(mnist_test[0][0]))
     assert np.array_equal(reading.pixels, mnist_test[0][0])
     assert reading.box == (0, 0, 28, 28)
+
+
+def test_a_number_among_several_images_is_named_once(mnist_handler, seven: bytes) -> None:
+    reply = mnist_handler.one({"first": bytearray(seven), "second": bytearray(encoded(number("25", 40)))})
+    assert reply.status == 400
+    assert reply.json["error"].startswith("second: ")
+    assert reply.json["error"].count("digits;") == 1
